@@ -1,0 +1,113 @@
+#include "app/agent_command.h"
+
+#include <malloc.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "api/metrics_server.h"
+#include "app/agent.h"
+#include "app/agent_config.h"
+#include "app/ending.h"
+#include "app/exit_code.h"
+
+namespace skbtrail {
+namespace {
+
+struct AgentOptions {
+  std::string config_file;
+  std::map<std::string, std::string> flags;  // by the key that each stands for
+  bool only_check = false;
+};
+
+int report(const Error& error, int exit_code) {
+  std::fprintf(stderr, "skbtrail agent: %s\n", error.message.c_str());
+  return exit_code;
+}
+
+// Codes of the kernel at load and attach say nothing about what the user wrote.
+int start_code(const Error& error) {
+  const int exit_code = exit_code_of(error.code);
+  return exit_code == kExitUsage ? kExitFailed : exit_code;
+}
+
+Result<AgentConfig> read_config(const AgentOptions& options) {
+  return load_config({.file = options.config_file, .flags = options.flags, .environment = process_environment()});
+}
+
+// A new file that is wrong changes nothing.
+void reload(Agent& agent, AgentConfig& running, const AgentOptions& options) {
+  auto wanted = read_config(options);
+  if (!wanted) {
+    (void)report(within("configuration not taken over", std::move(wanted.error())), kExitUsage);
+    return;
+  }
+  for (const auto& key : needing_restart(running, *wanted))
+    std::fprintf(stderr, "skbtrail agent: '%s' has changed and waits for a restart\n", key.c_str());
+  agent.take_over(*wanted);
+  running = reloaded(std::move(running), *wanted);
+  std::fprintf(stderr, "skbtrail agent: configuration taken over\n");
+}
+
+int run(AgentConfig config, const AgentOptions& options) {
+  if (const auto address = parse_listen_address(config.metrics_listen); !address)
+    return report(within("metrics.listen", address.error()), kExitUsage);
+  const Ending ending;
+  // Scrapes are seconds apart: a heap for each thread of the server would only keep memory that another one could use.
+  ::mallopt(M_ARENA_MAX, 1);
+  auto agent = Agent::start(config);
+  if (!agent)
+    return report(agent.error(), start_code(agent.error()));
+  std::fprintf(stderr, "skbtrail agent: metrics on %s:%u\n",
+               config.metrics_listen.substr(0, config.metrics_listen.rfind(':')).c_str(), (*agent)->metrics_port());
+  for (const auto& lack : (*agent)->lacks())
+    std::fprintf(stderr, "skbtrail agent: %s\n", lack.c_str());
+  for (int signal = 0; signal == 0 || signal == SIGHUP; signal = ending.next_within(Agent::kFollowPods)) {
+    if (signal == SIGHUP)
+      reload(**agent, config, options);
+    (*agent)->turn(Monitor::Clock::now());
+  }
+  return kExitDone;
+}
+
+int run_agent(const AgentOptions& options) {
+  auto config = read_config(options);
+  if (!config)
+    return report(config.error(), kExitUsage);
+  if (!options.only_check)
+    return run(std::move(*config), options);
+  std::printf("configuration%s is good\n",
+              options.config_file.empty() ? "" : (" '" + options.config_file + "'").c_str());
+  return kExitDone;
+}
+
+// A flag for each key; its text is judged where that of the file is.
+void add_key_flag(CLI::App& agent, const ConfigKey& key, const std::shared_ptr<AgentOptions>& options) {
+  std::string description{key.description};
+  std::erase(description, '`');
+  auto* option = agent.add_option_function<std::string>(
+      std::string(key.flag),
+      [options, name = std::string(key.key)](const std::string& text) { options->flags[name] = text; },
+      description + " (" + std::string(key.key) + ")");
+  option->default_str(std::string(key.initial))->group("Configuration, each also a key of the file");
+}
+
+}  // namespace
+
+void add_agent_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<AgentOptions>();
+  CLI::App* agent = app.add_subcommand("agent", "Stay on, count what the node's pods lose, and serve it as metrics");
+  agent->add_option("--config", options->config_file, "YAML file; docs/configuration.md has its keys")
+      ->type_name("FILE");
+  agent->add_flag("--check-config", options->only_check, "Say whether the configuration is good, and end");
+  for (const ConfigKey& key : config_keys())
+    add_key_flag(*agent, key, options);
+  agent->callback([options, &exit_code] { exit_code = run_agent(*options); });
+}
+
+}  // namespace skbtrail

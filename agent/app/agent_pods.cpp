@@ -1,0 +1,79 @@
+#include "app/agent_pods.h"
+
+#include <chrono>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "monitor/index_view.h"
+#include "pods/node_pods.h"
+
+namespace skbtrail {
+namespace {
+
+// A runtime answers in some 10 ms; one that hangs must not keep the agent from counting.
+constexpr std::chrono::seconds kFirstAnswer{3};
+constexpr std::chrono::milliseconds kLook{10};
+
+void wait_for_first_answer(const PodSource& pods) {
+  const auto deadline = std::chrono::steady_clock::now() + kFirstAnswer;
+  while (!pods.current() && pods.trouble().empty() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(kLook);
+}
+
+// Makes a new view only of what is new, so that whoever compares views sees when something is.
+class NewestView {
+public:
+  explicit NewestView(const PodSource& source) : source_(source) {}
+
+  std::shared_ptr<const PodView> operator()() {
+    auto index = source_.current();
+    const bool is_fresh = index && source_.trouble().empty();
+    const std::lock_guard lock{mutex_};
+    if (view_ && index == index_ && is_fresh == view_->is_fresh())
+      return view_;
+    index_ = std::move(index);
+    if (index_)
+      view_ = std::make_shared<IndexView>(index_, is_fresh);
+    else
+      view_ = std::make_shared<NoPods>();
+    return view_;
+  }
+
+private:
+  const PodSource& source_;
+  std::mutex mutex_;
+  std::shared_ptr<const PodIndex> index_;
+  std::shared_ptr<const PodView> view_;
+};
+
+}  // namespace
+
+AgentPods open_agent_pods(const HostRoot& host, const std::string& cri) {
+  RuntimeSearch search;
+  if (!cri.empty())
+    search.socket = cri;
+  const auto mounts = host.read("/proc/self/mountinfo");
+  auto started = NodePods::start({.runtime = search, .mountinfo = mounts ? *mounts : std::string()});
+  if (!started)
+    return {.source = nullptr, .lacks = {"metrics will not name pods: " + started.error().message}};
+  AgentPods pods;
+  for (const auto& lack : (*started)->lacks())
+    pods.lacks.push_back("what is known of pods is not complete: " + lack);
+  wait_for_first_answer(**started);
+  if (!(*started)->current()) {
+    const std::string trouble = (*started)->trouble();
+    pods.lacks.push_back("metrics do not name pods until a container runtime answers: " +
+                         (trouble.empty() ? "none has yet" : trouble));
+  }
+  pods.source = std::move(*started);
+  return pods;
+}
+
+PodViews pod_views(const PodSource* source) {
+  if (!source)
+    return [none = std::make_shared<const NoPods>()] { return none; };
+  return [newest = std::make_shared<NewestView>(*source)] { return (*newest)(); };
+}
+
+}  // namespace skbtrail

@@ -1,0 +1,42 @@
+#pragma once
+// AgentSessions: all that sessions of the agent need, made and ended in the right order.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pods/pod_source.h"
+#include "session/session_manager.h"
+#include "session/tracing_node.h"
+#include "sink/line_batch.h"
+#include "sink/line_log.h"
+
+namespace skbtrail {
+
+class AgentSessions final {
+public:
+  struct Settings {
+    std::string node = {};
+    SessionLimits limits = {};
+    PodSource* pods = nullptr;     // outlives this; null: not known
+    std::string why_no_pods = {};  // then
+    std::vector<SessionListener*> listeners = {};
+    std::vector<LineReceiver*> receivers = {};  // of all lines, beside stdout
+  };
+
+  // Lines go to stdout from now on. Nothing runs before begin().
+  explicit AgentSessions(const Settings& settings);
+
+  void begin() { manager_.begin(); }
+  SessionManager& manager() { return manager_; }
+  LineLog& log() { return log_; }
+
+private:
+  static std::vector<LineReceiver*> with(LineReceiver& first, const std::vector<LineReceiver*>& others);
+
+  LineLog log_;
+  TracingNode node_;
+  SessionManager manager_;  // goes first: what it ends still writes
+};
+
+}  // namespace skbtrail

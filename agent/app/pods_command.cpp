@@ -1,0 +1,69 @@
+#include "app/pods_command.h"
+
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "app/exit_code.h"
+#include "app/pods_report.h"
+#include "pods/pod_directory.h"
+
+namespace skbtrail {
+namespace {
+
+struct PodsOptions {
+  std::string host_root = "/";
+  std::string cri;
+  std::string output = "table";
+};
+
+Result<PodsReport> list_pods(const PodsOptions& options) {
+  RuntimeSearch search{.host_root = options.host_root};
+  if (!options.cri.empty())
+    search.socket = options.cri;
+  const auto directory = TRY(directory_options(search));
+  const auto runtime = TRY(directory.find_runtime());
+  SandboxTable table{directory.openers};
+  PodsReport report{
+      .runtime = TRY(runtime->version()), .socket = runtime->socket(), .host_netns_inum = directory.host_netns_inum};
+  TRY(table.refresh(*runtime, std::chrono::steady_clock::now()));
+  report.sandboxes = table.sandboxes();
+  report.faults = table.faults();
+  return report;
+}
+
+int run_pods(const PodsOptions& options) {
+  const auto report = list_pods(options);
+  if (!report) {
+    std::cerr << "skbtrail pods: " << report.error().message << '\n';
+    return exit_code_of(report.error().code);
+  }
+  std::cout << (options.output == "json" ? as_json(*report) : as_table(*report)) << std::flush;
+  if (!report->faults.last.empty() && options.output != "json")
+    std::cerr << "skbtrail pods: not everything could be found out: " << report->faults.last << '\n';
+  if (!std::cout) {
+    std::cerr << "skbtrail pods: the list could not be written\n";
+    return kExitFailed;
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_pods_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<PodsOptions>();
+  CLI::App* pods = app.add_subcommand("pods", "List the pods of this node with their network namespaces");
+  pods->add_option("-o,--output", options->output, "How to print")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  pods->add_option("--cri", options->cri, "The container runtime's socket, instead of looking for it")
+      ->type_name("SOCKET");
+  pods->add_option("--host-root", options->host_root, "Where the host's files are seen, in a container")
+      ->type_name("PATH")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  pods->callback([options, &exit_code] { exit_code = run_pods(*options); });
+}
+
+}  // namespace skbtrail

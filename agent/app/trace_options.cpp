@@ -1,0 +1,261 @@
+#include "app/trace_options.h"
+
+#include <bit>
+#include <map>
+
+#include "app/units.h"
+#include "kernel/netns.h"
+
+namespace skbtrail {
+namespace {
+
+constexpr std::uint64_t kMinRing = 64U << 10;
+constexpr std::uint64_t kMaxRing = 1U << 30;
+constexpr std::chrono::hours kMaxDuration{168};
+constexpr std::uint32_t kMaxSnaplen = 16384;
+constexpr std::size_t kMaxPods = 64;
+constexpr std::uint32_t kMaxPackets = 1U << 20;
+// Also what keeps CLI11 from taking -1 for 2^64 - 1.
+constexpr std::uint64_t kMostEvents = 1'000'000'000'000'000;
+
+const std::map<std::string, ProbeSet> kProbeSets = {
+    {"path", ProbeSet::Path}, {"all", ProbeSet::All}, {"drops", ProbeSet::Drops}};
+const std::map<std::string, Timestamp> kTimestamps = {{"none", Timestamp::None},
+                                                      {"current", Timestamp::Current},
+                                                      {"relative", Timestamp::Relative},
+                                                      {"absolute", Timestamp::Absolute}};
+
+void declare_what(CLI::App& command, TraceOptions& options) {
+  const auto* group = "What to trace";
+  command.add_option("pcap-filter", options.filter, "pcap expression, such as 'tcp port 80' (see pcap-filter(7))")
+      ->group(group);
+  command.add_option("--filter-func", options.filter_func, "Only functions whose whole name matches this RE2")
+      ->group(group);
+  command.add_option("--filter-netns", options.filter_netns, "Network namespace: a name, a path, or inode:NUMBER")
+      ->group(group);
+  command.add_option("--filter-mark", options.filter_mark, "Packet mark: MARK or MARK/MASK")->group(group);
+  command.add_option("--filter-ifname", options.filter_ifname, "Interface, looked up in --filter-netns")->group(group);
+  command
+      .add_option("--filter-skb-expr", options.filter_skb_expr,
+                  "C expression over skb's fields, such as 'skb->dev->mtu > 1500'")
+      ->group(group);
+  command
+      .add_option("--filter-at", options.filter_at,
+                  "Where the filter runs: entry (where packets are first met) or all (every function, as pwru does)")
+      ->check(CLI::IsMember({"entry", "all"}))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_flag("--filter-track-skb", options.filter_track_skb,
+                "Keep following a packet that no longer matches; always on, taken for pwru's users")
+      ->group(group);
+  command
+      .add_option("--probes", options.probes,
+                  "path (one function per layer), all (every function that takes a packet) or drops")
+      ->check(CLI::IsMember({"path", "all", "drops"}))
+      ->capture_default_str()
+      ->group(group);
+}
+
+void declare_pods(CLI::App& command, TraceOptions& options) {
+  const auto* group = "Which pods";
+  command.add_option("--pod", options.pods, "Only packets of this pod, NAMESPACE/NAME; more than one may be named")
+      ->allow_extra_args(false)  // what follows is the filter
+      ->group(group);
+  command
+      .add_option("--pod-selector", options.pod_selector,
+                  "Only packets of pods with such labels, as kubectl takes it: 'app=web,tier in (front,edge)'")
+      ->group(group);
+  command.add_option("-n,--namespace", options.pod_namespace, "The namespace of --pod-selector; default: all")
+      ->group(group);
+  command.add_option("--cri", options.cri, "The container runtime's socket, instead of looking for it")->group(group);
+}
+
+void declare_how(CLI::App& command, TraceOptions& options) {
+  const auto* group = "How to trace";
+  command.add_option("--backend", options.backend, "fentry.multi, kprobe.multi or kprobe; default: the best there is")
+      ->check(CLI::IsMember({"fentry.multi", "kprobe.multi", "kprobe-multi", "kprobe"}))
+      ->group(group);
+  command.add_option("--kernel-btf", options.kernel_btf, "BTF file of the kernel, instead of the running kernel's")
+      ->group(group);
+  command.add_option("--kmods", options.kmods, "Also functions of these kernel modules, by comma")
+      ->delimiter(',')
+      ->allow_extra_args(false)  // what follows is the filter
+      ->group(group);
+  command.add_flag("--all-kmods", options.all_kmods, "Also functions of every loaded module")->group(group);
+  command.add_option("--ring-size", options.ring_size, "Buffer between kernel and skbtrail, 64K to 1G")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--max-packets", options.max_packets, "Packets followed at once, 1 to 1048576")
+      ->check(CLI::Range(1U, kMaxPackets))
+      ->capture_default_str()
+      ->group(group);
+}
+
+void declare_limits(CLI::App& command, TraceOptions& options) {
+  const auto* group = "When to stop";
+  command.add_option("--duration", options.duration, "Stop after this time, such as 30s or 5m; 0: when interrupted")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--max-events", options.max_events, "Stop after so many events; 0: no bound")
+      ->check(CLI::Range(std::uint64_t{0}, kMostEvents))
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--output-limit-lines", options.output_limit_lines, "The same, by pwru's name")
+      ->check(CLI::Range(std::uint64_t{0}, kMostEvents))
+      ->group(group);
+  command
+      .add_option("--rate", options.rate, "At most so many events a second, the rest is counted as lost; 0: no bound")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000'000}))
+      ->capture_default_str()
+      ->group(group);
+}
+
+void declare_output(CLI::App& command, TraceOptions& options) {
+  const auto* group = "Output";
+  command.add_option("--output", options.output, "text, json (one object per line) or pcapng (for Wireshark)")
+      ->check(CLI::IsMember({"text", "json", "pcapng"}))
+      ->capture_default_str()
+      ->group(group);
+  command.add_flag("--output-json", options.output_json, "The same as --output json")->group(group);
+  command.add_option("--snaplen", options.snaplen, "Bytes of each packet in a pcapng, 64 to 16384")
+      ->check(CLI::Range(64U, kMaxSnaplen))
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--output-file", options.output_file, "Append events to this file instead of stdout")
+      ->group(group);
+  command
+      .add_flag("--output-meta,!--no-output-meta", options.output_meta, "Netns, mark, interface, protocol, MTU, length")
+      ->default_str("true")
+      ->group(group);
+  command
+      .add_flag("--output-pods,!--no-output-pods", options.output_pods,
+                "Names of pods, where there is a container runtime")
+      ->default_str("true")
+      ->group(group);
+  command.add_flag("--output-tuple,!--no-output-tuple", options.output_tuple, "Addresses, ports and transport")
+      ->default_str("true")
+      ->group(group);
+  command.add_flag("--output-tcp-flags", options.output_tcp_flags, "TCP flags")->group(group);
+  command.add_flag("--output-tunnel", options.output_tunnel, "Kind, id and inner addresses of tunnelled packets")
+      ->group(group);
+  command
+      .add_option("--output-skb-metadata", options.output_skb_metadata,
+                  "Values of C expressions over skb's fields, by comma; at most 4")
+      ->delimiter(',')
+      ->allow_extra_args(false)  // what follows is the filter
+      ->group(group);
+  command.add_flag("--output-caller", options.output_caller, "The function that called the traced one")->group(group);
+  command.add_flag("--output-stack", options.output_stack, "The kernel stack at each hop")->group(group);
+  command
+      .add_option("--timestamp", options.timestamp, "none, current, relative (to the packet's last event) or absolute")
+      ->check(CLI::IsMember({"none", "current", "relative", "absolute"}))
+      ->capture_default_str()
+      ->group(group);
+  command.add_flag("--summary", options.summary, "At the end: every distinct path, how many packets took it, how long")
+      ->group(group);
+  command.add_option("--colour,--color", options.colour, "auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--ready-file", options.ready_file, "Create this file once tracing has begun")->group(group);
+  command
+      .add_flag("--wait-detach", options.wait_detach,
+                "Return only after every probe is gone; single kprobes take the kernel up to minutes")
+      ->group(group);
+}
+
+// Names the flag in front of what its value's parser has to say.
+template <class T>
+Result<T> of_flag(std::string_view flag, Result<T> parsed) {
+  if (!parsed)
+    return within(flag, std::move(parsed.error()));
+  return parsed;
+}
+
+Result<std::uint32_t> ring_bytes_of(const std::string& text) {
+  const std::uint64_t size = TRY(of_flag("--ring-size", parse_size(text)));
+  if (size < kMinRing || size > kMaxRing || !std::has_single_bit(size))
+    return refuse(EINVAL, "--ring-size '" + text + "': write a power of two from 64K to 1G, such as 64M");
+  return static_cast<std::uint32_t>(size);
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words)
+    text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+}  // namespace
+
+void declare_trace_options(CLI::App& command, TraceOptions& options) {
+  declare_what(command, options);
+  declare_pods(command, options);
+  declare_how(command, options);
+  declare_limits(command, options);
+  declare_output(command, options);
+}
+
+Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& host) {
+  TraceSpec spec{
+      .filter = joined(options.filter),
+      .field_filter = options.filter_skb_expr,
+      .values = options.output_skb_metadata,
+      .probes = kProbeSets.at(options.probes),
+      .filter_at = options.filter_at == "all" ? FilterAt::All : FilterAt::Entry,
+      .function_pattern = options.filter_func,
+      .modules = options.kmods,
+      .all_modules = options.all_kmods,
+      .kernel_btf = options.kernel_btf,
+      .max_events = options.max_events > 0 ? options.max_events : options.output_limit_lines,
+      .events_per_second = options.rate,
+      .max_packets = options.max_packets,
+      .tuple = options.output_tuple,
+      .tunnel = options.output_tunnel,
+      .caller = options.output_caller,
+      .stack = options.output_stack,
+  };
+  if (options.output == "pcapng" && !options.output_json)
+    spec.snaplen = (options.snaplen + 7) / 8 * 8;
+  if (!options.backend.empty())
+    spec.backend = backend_from_name(options.backend);
+  if (!options.filter_mark.empty())
+    spec.mark = TRY(of_flag("--filter-mark", parse_mark(options.filter_mark)));
+  spec.duration = TRY(of_flag("--duration", parse_duration(options.duration)));
+  if (spec.duration > kMaxDuration)
+    return refuse(EINVAL, "--duration '" + options.duration + "': at most 168h; 0 runs until interrupted");
+  spec.ring_bytes = TRY(ring_bytes_of(options.ring_size));
+  NetnsRef netns;
+  if (!options.filter_netns.empty())
+    netns = TRY(of_flag("--filter-netns", find_netns(host, options.filter_netns)));
+  else if (!options.filter_ifname.empty())
+    // An index means another interface in every namespace.
+    netns = TRY(find_netns(host, host.path("/proc/self/ns/net")));
+  spec.netns_inum = netns.inum;
+  if (!options.filter_ifname.empty())
+    spec.ifindex = TRY(of_flag("--filter-ifname", find_ifindex(host, netns, options.filter_ifname)));
+  return spec;
+}
+
+Result<PodQuery> pod_query_of(const TraceOptions& options) {
+  PodQuery query{.selector_namespace = options.pod_namespace};
+  if (options.pods.size() > kMaxPods)
+    return refuse(EINVAL,
+                  "--pod: at most " + std::to_string(kMaxPods) + " pods can be named; --pod-selector takes any number");
+  for (const auto& pod : options.pods)
+    query.names.push_back(TRY(of_flag("--pod", parse_pod_name(pod))));
+  if (options.pod_selector)
+    query.selector = TRY(of_flag("--pod-selector", LabelSelector::parse(*options.pod_selector)));
+  if (!options.pod_namespace.empty() && !options.pod_selector)
+    return refuse(EINVAL, "-n '" + options.pod_namespace +
+                              "': it says where --pod-selector selects; with --pod write " + options.pod_namespace +
+                              "/NAME");
+  return query;
+}
+
+Timestamp timestamp_of(const std::string& name) {
+  return kTimestamps.at(name);
+}
+
+}  // namespace skbtrail

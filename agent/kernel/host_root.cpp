@@ -1,0 +1,66 @@
+#include "kernel/host_root.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+#include <utility>
+
+#include "base/unique_fd.h"
+
+namespace skbtrail {
+
+HostRoot::HostRoot(std::filesystem::path root) : root_(std::move(root)) {}
+
+std::string HostRoot::path(std::string_view absolute) const {
+  return (root_ / std::filesystem::path(absolute).relative_path()).string();
+}
+
+bool HostRoot::exists(std::string_view absolute) const {
+  return ::access(path(absolute).c_str(), F_OK) == 0;
+}
+
+Result<std::string> HostRoot::read(std::string_view absolute) const {
+  std::string content;
+  TRY(read_pieces(absolute, [&](std::string_view piece) -> Result<> {
+    content += piece;
+    return {};
+  }));
+  return content;
+}
+
+Result<> HostRoot::read_pieces(std::string_view absolute, const std::function<Result<>(std::string_view)>& take) const {
+  const std::string name = path(absolute);
+  const UniqueFd file{::open(name.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (const int err = errno; !file)
+    return fail(err, "open '" + name + "'");
+  // Files of /proc and /sys have no size to ask for.
+  std::array<char, 64 << 10> buffer;
+  for (;;) {
+    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
+    const int err = errno;
+    if (got < 0 && err == EINTR)
+      continue;
+    if (got < 0)
+      return fail(err, "read '" + name + "'");
+    if (got == 0)
+      return {};
+    TRY(take({buffer.data(), static_cast<std::size_t>(got)}));
+  }
+}
+
+Result<std::vector<std::string>> HostRoot::list(std::string_view directory) const {
+  const std::string name = path(directory);
+  std::error_code error;
+  std::vector<std::string> names;
+  for (std::filesystem::directory_iterator entry{name, error}, end; !error && entry != end; entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  if (error)
+    return fail(error.value(), "list '" + name + "'");
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace skbtrail

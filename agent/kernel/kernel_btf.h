@@ -1,0 +1,61 @@
+#pragma once
+// KernelBtf: the types of vmlinux and of chosen modules, as the kernel publishes them. Owns them all.
+
+#include <bpf/btf.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "kernel/host_root.h"
+
+namespace skbtrail {
+
+struct FreeBtf {
+  void operator()(btf* types) const { btf__free(types); }
+};
+using BtfPtr = std::unique_ptr<btf, FreeBtf>;
+
+// What to read: --kernel-btf, --kmods and --all-kmods.
+struct BtfRequest {
+  std::optional<std::string> vmlinux_path = {};  // instead of the running kernel's own
+  std::vector<std::string> modules = {};
+  bool all_modules = false;
+};
+
+struct ModuleBtf {
+  std::string name;
+  BtfPtr types;  // split: ids continue those of vmlinux, which it needs alive
+};
+
+class KernelBtf final {
+public:
+  static Result<KernelBtf> load(const HostRoot& host, const BtfRequest& request);
+
+  const btf& vmlinux() const { return *vmlinux_; }
+  // A file with the same types, for who must read them from one: the kernel takes a tenth of a second to print its own.
+  // Empty when a file was named in the request. Good as long as this object lives.
+  const std::string& copy() const { return copy_path_; }
+  const std::vector<ModuleBtf>& modules() const { return modules_; }
+
+  // BTF of one module that the request did not name; an error when the kernel has none.
+  Result<BtfPtr> load_module(const HostRoot& host, const std::string& name) const;
+
+private:
+  KernelBtf() = default;
+  Result<> load_vmlinux(const HostRoot& host, const BtfRequest& request);
+
+  UniqueFd copy_;
+  std::string copy_path_;
+  // Declared in this order so that modules go before the types they refer to.
+  BtfPtr vmlinux_;
+  std::vector<ModuleBtf> modules_;
+};
+
+// Modules that have BTF on this kernel, sorted.
+Result<std::vector<std::string>> modules_with_btf(const HostRoot& host);
+
+}  // namespace skbtrail

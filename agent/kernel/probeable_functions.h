@@ -1,0 +1,62 @@
+#pragma once
+// ProbeableFunctions: which of some functions the kernel lets us probe, by what ftrace and kprobes publish.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/result.h"
+#include "kernel/host_root.h"
+#include "model/kernel_function.h"
+
+namespace skbtrail {
+
+// How tracefs and kallsyms spell a function: "ip_rcv", or "nft_do_chain [nf_tables]".
+std::string function_key(std::string_view name, std::string_view module);
+
+struct Traceable {
+  std::size_t count = 0;               // functions of that name
+  std::vector<std::uint64_t> sites{};  // their call sites, when the listing has them
+};
+
+struct ProbeableFunctions {
+  std::unordered_map<std::string, Traceable> traceable;  // by function_key()
+  // Of these only copies exist whose arguments the compiler may have changed: name.isra.0, name.constprop.0.
+  std::unordered_set<std::string> cloned;
+  std::unordered_set<std::string> blacklisted;
+};
+
+enum class Listing : std::uint8_t {
+  Names,  // available_filter_functions: "NAME" or "NAME [MODULE]"
+  Sites,  // available_filter_functions_addrs: the same behind the address of the call site
+};
+
+// Only the functions asked for are kept, whatever else the text lists.
+ProbeableFunctions parse_traceable(std::string_view text, Listing listing, std::span<const KernelFunction> functions);
+
+// Lines of debugfs kprobes/blacklist: "0xSTART-0xEND\tNAME".
+std::unordered_set<std::string> parse_blacklist(std::string_view text, std::span<const KernelFunction> functions);
+
+// Call sites (6.5); nothing on older kernels. Reading them takes the kernel twice as long as reading the names.
+std::optional<ProbeableFunctions> read_call_sites(const HostRoot& host, std::span<const KernelFunction> wanted);
+
+// What the kernel publishes, as it is. Printing it takes the kernel a third of a second, during which the caller can
+// find out what to look for in it.
+struct ProbeableListing {
+  std::string functions;  // available_filter_functions
+  std::string blacklist;  // kprobes/blacklist; empty without debugfs: then attaching finds out
+};
+
+// Fails when tracefs cannot be read: nothing would be known to be probeable. The error says what to mount.
+Result<ProbeableListing> read_probeable_listing(const HostRoot& host);
+ProbeableFunctions parse_probeable(const ProbeableListing& listing, std::span<const KernelFunction> wanted);
+
+// The two in one.
+Result<ProbeableFunctions> read_probeable(const HostRoot& host, std::span<const KernelFunction> wanted);
+
+}  // namespace skbtrail

@@ -1,0 +1,395 @@
+#include "kernel/tracer_object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "kernel/filter_pad.h"
+#include "trace_abi.h"
+#include "tracer.skel.h"
+#include "tracer_roomy.skel.h"
+
+namespace skbtrail {
+namespace {
+
+// Values of the kernel's enum bpf_attach_type that older headers do not have.
+constexpr int kTraceKprobeSession = 56;  // v6.10
+constexpr int kTraceFentryMulti = 59;    // v7.2
+
+static_assert(static_cast<int>(ScopeKind::Netns) == TRACE_PLACE_NETNS);
+static_assert(static_cast<int>(ScopeKind::Interface) == TRACE_PLACE_INTERFACE);
+static_assert(static_cast<int>(ScopeKind::Cgroup) == TRACE_PLACE_CGROUP);
+
+// A function that hands identities on, and the trampoline program that sees it.
+struct Trampoline {
+  std::string_view function;
+  bpf_program* decltype(tracer_bpf::progs)::*program;
+};
+
+constexpr std::array kTrampolines = {
+    Trampoline{"pskb_expand_head", &decltype(tracer_bpf::progs)::fexit_pskb_expand_head},
+    Trampoline{"skb_copy", &decltype(tracer_bpf::progs)::fexit_skb_copy},
+    Trampoline{"skb_copy_expand", &decltype(tracer_bpf::progs)::fexit_skb_copy_expand},
+    Trampoline{"__pskb_copy_fclone", &decltype(tracer_bpf::progs)::fexit___pskb_copy_fclone},
+    Trampoline{"ip_frag_next", &decltype(tracer_bpf::progs)::fexit_ip_frag_next},
+    Trampoline{"ip6_frag_next", &decltype(tracer_bpf::progs)::fexit_ip6_frag_next},
+    Trampoline{"skb_segment", &decltype(tracer_bpf::progs)::fexit_skb_segment},
+    Trampoline{"ip_do_fragment", &decltype(tracer_bpf::progs)::fentry_ip_do_fragment},
+    Trampoline{"ip6_fragment", &decltype(tracer_bpf::progs)::fentry_ip6_fragment},
+};
+
+void write_settings(tracer_bpf& raw, const TracerSettings& settings) {
+  auto& rodata = *raw.rodata;
+  rodata.has_func_ip = settings.has_func_ip;
+  rodata.has_drop_reason = settings.has_drop_reason;
+  rodata.kprobe_ip_shift = settings.kprobe_ip_shift;
+  rodata.match_pcap = !settings.filter_l2.empty();
+  rodata.match_pcap_l3 = !settings.filter_l3.empty();
+  rodata.match_fields = !settings.field_filter.empty();
+  rodata.capture_values = !settings.values.empty();
+  rodata.match_netns = settings.netns_inum;
+  rodata.match_ifindex = settings.ifindex;
+  rodata.match_pods = settings.only_pods;
+  rodata.match_mark = settings.mark;
+  rodata.match_mark_mask = settings.mark_mask;
+  rodata.capture_l3 = settings.capture_tuple;
+  rodata.capture_cgroup = settings.capture_cgroup;
+  rodata.capture_caller = settings.capture_caller;
+  rodata.capture_stack = settings.capture_stack;
+  rodata.capture_bytes = settings.snaplen;
+  rodata.has_budget = settings.has_budget;
+  rodata.follow_packets = settings.follow_packets;
+  // A quarter of the ring at most, so that a small ring does not fill before the reader is woken.
+  rodata.wakeup_bytes = std::min<std::uint64_t>(settings.ring_bytes / 4, 1U << 20);
+}
+
+Result<> size_maps(const tracer_bpf& raw, const TracerSettings& settings, std::size_t functions) {
+  const auto entries = static_cast<std::uint32_t>(std::max<std::size_t>(functions, 1));
+  if (const int err = bpf_map__set_max_entries(raw.maps.functions, entries))
+    return fail(-err, "size map 'functions'");
+  if (const int err = bpf_map__set_max_entries(raw.maps.followed, settings.max_packets))
+    return fail(-err, "size map 'followed'");
+  if (const int err = bpf_map__set_max_entries(raw.maps.trace_records, settings.ring_bytes))
+    return fail(-err, "size map 'trace_records'");
+  if (settings.only_pods)
+    if (const int err = bpf_map__set_max_entries(raw.maps.pod_scope, TracerObject::kMaxScope))
+      return fail(-err, "size map 'pod_scope'");
+  return {};
+}
+
+bool uses(const ProbePlan& plan, Backend backend, Tier tier) {
+  return std::ranges::any_of(
+      plan.targets, [&](const ProbeTarget& target) { return target.backend == backend && target.tier == tier; });
+}
+
+// The verifier looks at what is loaded, for tens of milliseconds each: only what the plan uses.
+void select_programs(const tracer_bpf& raw, const ProbePlan& plan) {
+  for (const auto& [tier, program] :
+       {std::pair{Tier::Entry, raw.progs.entry_kprobe}, std::pair{Tier::Follow, raw.progs.follow_kprobe}}) {
+    const bool multi = uses(plan, Backend::KprobeMulti, tier);
+    bpf_program__set_autoload(program, multi || plan.backend == Backend::Kprobe);
+    if (multi)
+      bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
+  }
+  for (const auto& [tier, program] :
+       {std::pair{Tier::Entry, raw.progs.entry_fentry}, std::pair{Tier::Follow, raw.progs.follow_fentry}}) {
+    bpf_program__set_autoload(program, uses(plan, Backend::FentryMulti, tier));
+    bpf_program__set_type(program, BPF_PROG_TYPE_TRACING);
+    bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kTraceFentryMulti));
+  }
+  bpf_program__set_autoload(raw.progs.drop_skb, plan.drops);
+}
+
+void select_move_programs(const tracer_bpf& raw, const ProbePlan& plan) {
+  auto* session = raw.progs.moves_session;
+  bpf_program__set_autoload(session, plan.move_backend == MoveBackend::Session);
+  bpf_program__set_expected_attach_type(session, static_cast<bpf_attach_type>(kTraceKprobeSession));
+  for (const auto& [function, program] : kTrampolines)
+    bpf_program__set_autoload(raw.progs.*program,
+                              plan.move_backend == MoveBackend::Trampolines &&
+                                  std::ranges::find(plan.moves, function, &MoveTarget::name) != plan.moves.end());
+}
+
+std::vector<bpf_insn> instructions_of(const bpf_program* program) {
+  const bpf_insn* first = bpf_program__insns(program);
+  return {first, first + bpf_program__insn_cnt(program)};
+}
+
+Result<> replace_instructions(bpf_program* program, std::vector<bpf_insn>& code) {
+  if (const int err = bpf_program__set_insns(program, code.data(), code.size()))
+    return fail(-err, "write instructions of '" + std::string(bpf_program__name(program)) + "'");
+  return {};
+}
+
+Result<> write_kfunc_calls(bpf_program* program, const SessionKfuncs& kfuncs) {
+  auto code = instructions_of(program);
+  if (write_session_calls(code, kfuncs) == 0)
+    return refuse(ENOEXEC, "write kfunc calls: program '" + std::string(bpf_program__name(program)) + "' has none");
+  return replace_instructions(program, code);
+}
+
+struct PadContent {
+  PadKind kind;
+  std::span<const bpf_insn> code;  // empty: the pad is never run
+};
+
+std::array<PadContent, 4> pad_contents(const TracerSettings& settings) {
+  return {PadContent{PadKind::L2, settings.filter_l2}, PadContent{PadKind::L3, settings.filter_l3},
+          PadContent{PadKind::Fields, settings.field_filter}, PadContent{PadKind::Values, settings.values}};
+}
+
+PadRoom room_for(const TracerSettings& settings) {
+  const auto contents = pad_contents(settings);
+  const bool small = std::ranges::all_of(
+      contents, [](const PadContent& content) { return fits(content.kind, PadRoom::Small, content.code); });
+  return small ? PadRoom::Small : PadRoom::Roomy;
+}
+
+Result<> splice(bpf_program* program, PadRoom room, std::span<const PadContent> contents) {
+  const std::string name = bpf_program__name(program);
+  auto code = instructions_of(program);
+  for (const auto& content : contents)
+    if (!content.code.empty() && TRY(fill_pads(code, content.kind, room, content.code)) == 0)
+      return refuse(ENOEXEC, "splice filter: program '" + name + "' has no pad");
+  return replace_instructions(program, code);
+}
+
+Result<> splice_expressions(const tracer_bpf& raw, const TracerSettings& settings) {
+  const auto room = room_for(settings);
+  const auto contents = pad_contents(settings);
+  for (auto* program : {raw.progs.entry_kprobe, raw.progs.entry_fentry, raw.progs.drop_skb})
+    if (bpf_program__autoload(program))
+      TRY(splice(program, room, contents));
+  // Followed packets passed the filter before.
+  for (auto* program : {raw.progs.follow_kprobe, raw.progs.follow_fentry})
+    if (bpf_program__autoload(program))
+      TRY(splice(program, room, std::span(contents).last(1)));
+  return {};
+}
+
+trace_place key_of(const ScopePlace& place) {
+  return {.id = place.id, .ifindex = place.ifindex, .kind = static_cast<__u32>(place.kind)};
+}
+
+bpf_program* loaded(bpf_program* program) {
+  return bpf_program__fd(program) >= 0 ? program : nullptr;
+}
+
+// One function may be traced and hand identities on.
+std::unordered_map<std::uint64_t, trace_function> descriptions(const ProbePlan& plan) {
+  std::unordered_map<std::uint64_t, trace_function> functions;
+  for (const auto& target : plan.targets)
+    for (const std::uint64_t address : target.addresses)
+      functions[address] = {
+          .argument = target.skb_argument,
+          .kind = static_cast<__u8>(target.kind),
+          .role = static_cast<__u8>(target.role),
+          .silent = target.silent,
+          .move = 0,
+          .reserved = {},
+      };
+  for (const auto& move : plan.moves)
+    for (const std::uint64_t address : move.addresses) {
+      functions[address].argument = move.skb_argument;
+      functions[address].move = static_cast<__u8>(move.move);
+    }
+  return functions;
+}
+
+std::uint64_t recursion_misses_of(const bpf_program* program) {
+  bpf_prog_info info{};
+  __u32 size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+    return 0;
+  return info.recursion_misses;
+}
+
+// The roomy object has the same programs and maps under the same names, so the same skeleton fits it.
+tracer_bpf* open_roomy(const bpf_object_open_opts& opts) {
+  auto* raw = static_cast<tracer_bpf*>(std::calloc(1, sizeof(tracer_bpf)));
+  if (!raw)
+    return nullptr;
+  int err = tracer_bpf__create_skeleton(raw);
+  if (!err) {
+    raw->skeleton->data = const_cast<void*>(tracer_roomy_bpf::elf_bytes(&raw->skeleton->data_sz));
+    err = bpf_object__open_skeleton(raw->skeleton, &opts);
+  }
+  if (!err)
+    return raw;
+  tracer_bpf::destroy(raw);
+  errno = -err;
+  return nullptr;
+}
+
+// libbpf takes the types for programs on trampolines from the running kernel itself, whatever file it is given.
+bool has_trampolines(const ProbePlan& plan) {
+  return plan.move_backend == MoveBackend::Trampolines || uses(plan, Backend::FentryMulti, Tier::Entry) ||
+         uses(plan, Backend::FentryMulti, Tier::Follow);
+}
+
+tracer_bpf* open(const TracerSettings& settings, const ProbePlan& plan) {
+  LIBBPF_OPTS(bpf_object_open_opts, opts);
+  if (!settings.kernel_btf.empty())
+    opts.btf_custom_path = settings.kernel_btf.c_str();
+  else if (!settings.own_btf_copy.empty() && !has_trampolines(plan))
+    opts.btf_custom_path = settings.own_btf_copy.c_str();
+  return room_for(settings) == PadRoom::Roomy ? open_roomy(opts) : tracer_bpf::open(&opts);
+}
+
+}  // namespace
+
+void TracerObject::Destroy::operator()(tracer_bpf* raw) const {
+  tracer_bpf::destroy(raw);
+}
+
+TracerObject::TracerObject(std::unique_ptr<tracer_bpf, Destroy> raw) : raw_(std::move(raw)) {}
+TracerObject::TracerObject(TracerObject&&) noexcept = default;
+TracerObject& TracerObject::operator=(TracerObject&&) noexcept = default;
+TracerObject::~TracerObject() = default;
+
+Result<TracerObject> TracerObject::load(const TracerSettings& settings, const ProbePlan& plan) {
+  std::unique_ptr<tracer_bpf, Destroy> raw{open(settings, plan)};
+  if (const int err = errno; !raw)
+    return fail(err, "open the tracer's BPF object");
+  write_settings(*raw, settings);
+  std::size_t addresses = 0;
+  for (const auto& target : plan.targets)
+    addresses += target.addresses.size();
+  for (const auto& move : plan.moves)
+    addresses += move.addresses.size();
+  TRY(size_maps(*raw, settings, addresses));
+  select_programs(*raw, plan);
+  select_move_programs(*raw, plan);
+  TRY(splice_expressions(*raw, settings));
+  if (plan.move_backend == MoveBackend::Session)
+    TRY(write_kfunc_calls(raw->progs.moves_session, settings.session));
+  if (const int err = tracer_bpf::load(raw.get()))
+    return fail(-err, "load the tracer's BPF programs");
+  return TracerObject{std::move(raw)};
+}
+
+bpf_program* TracerObject::program(Backend backend, Tier tier) const {
+  const auto& programs = raw_->progs;
+  if (backend == Backend::FentryMulti)
+    return loaded(tier == Tier::Entry ? programs.entry_fentry : programs.follow_fentry);
+  return loaded(tier == Tier::Entry ? programs.entry_kprobe : programs.follow_kprobe);
+}
+
+bpf_program* TracerObject::drop_program() const {
+  return loaded(raw_->progs.drop_skb);
+}
+
+bpf_program* TracerObject::session_program() const {
+  return loaded(raw_->progs.moves_session);
+}
+
+std::vector<bpf_program*> TracerObject::trampolines() const {
+  std::vector<bpf_program*> programs;
+  programs.reserve(kTrampolines.size());
+  for (const auto& [function, program] : kTrampolines)
+    if (loaded(raw_->progs.*program))
+      programs.push_back(raw_->progs.*program);
+  return programs;
+}
+
+int TracerObject::ring_fd() const {
+  return bpf_map__fd(raw_->maps.trace_records);
+}
+
+int TracerObject::followed_fd() const {
+  return bpf_map__fd(raw_->maps.followed);
+}
+
+void TracerObject::set_tracing(bool on) {
+  std::atomic_ref{raw_->bss->tracing_on}.store(on ? 1 : 0, std::memory_order_relaxed);
+}
+
+Result<> TracerObject::describe(const ProbePlan& plan) {
+  const int fd = bpf_map__fd(raw_->maps.functions);
+  for (const auto& [address, function] : descriptions(plan))
+    if (bpf_map_update_elem(fd, &address, &function, BPF_ANY)) {
+      const int err = errno;
+      return fail(err, "describe a function to the tracer");
+    }
+  return {};
+}
+
+// What is to go goes first: a full map has no room for both.
+Result<> TracerObject::set_scope(const std::set<ScopePlace>& places) {
+  if (places.size() > kMaxScope)
+    return refuse(E2BIG, "the pods that were asked for are in " + std::to_string(places.size()) + " places, at most " +
+                             std::to_string(kMaxScope) + " can be followed: narrow the selector");
+  const int fd = bpf_map__fd(raw_->maps.pod_scope);
+  for (const auto& place : scope_)
+    if (!places.contains(place)) {
+      const auto key = key_of(place);
+      (void)bpf_map_delete_elem(fd, &key);
+    }
+  for (const auto& place : places)
+    if (!scope_.contains(place)) {
+      const auto key = key_of(place);
+      const __u8 value = 1;
+      if (bpf_map_update_elem(fd, &key, &value, BPF_ANY)) {
+        const int err = errno;
+        return fail(err, "tell the tracer where a pod is");
+      }
+    }
+  scope_ = places;
+  return {};
+}
+
+void TracerObject::refill_budget(std::int64_t hits, std::int64_t cap) {
+  const std::atomic_ref<__s64> left{raw_->bss->budget_left};
+  // The programs only ever subtract, so this addition cannot overshoot the cap.
+  const std::int64_t room = cap - left.load(std::memory_order_relaxed);
+  if (const std::int64_t more = std::min(hits, room); more > 0)
+    left.fetch_add(more, std::memory_order_relaxed);
+}
+
+void TracerObject::take_back_followed(std::uint64_t heads) {
+  std::atomic_ref<__u64>{raw_->bss->followed_count}.fetch_sub(heads, std::memory_order_relaxed);
+}
+
+std::uint64_t TracerObject::followed_now() const {
+  return std::atomic_ref<__u64>{raw_->bss->followed_count}.load(std::memory_order_relaxed);
+}
+
+Result<TraceTotals> TracerObject::totals() const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0)
+    return fail(-cpus, "count CPUs");
+  std::vector<trace_counters> all(static_cast<std::size_t>(cpus));
+  const __u32 zero = 0;
+  if (bpf_map_lookup_elem(bpf_map__fd(raw_->maps.counters), &zero, all.data())) {
+    const int err = errno;
+    return fail(err, "read map 'counters'");
+  }
+  TraceTotals totals;
+  for (const auto& one : all) {
+    totals.hits += one.hits;
+    totals.packets += one.packets;
+    totals.children += one.children;
+    totals.lost_ring += one.lost[TRACE_LOSS_RING];
+    totals.lost_tracking += one.lost[TRACE_LOSS_TRACKING];
+    totals.lost_budget += one.lost[TRACE_LOSS_BUDGET];
+  }
+  return totals;
+}
+
+std::uint64_t TracerObject::recursion_misses() const {
+  std::uint64_t misses = 0;
+  const auto& programs = raw_->progs;
+  for (auto* program : {programs.entry_kprobe, programs.follow_kprobe, programs.entry_fentry, programs.follow_fentry})
+    if (loaded(program))
+      misses += recursion_misses_of(program);
+  return misses;
+}
+
+}  // namespace skbtrail

@@ -1,0 +1,104 @@
+#pragma once
+// TracerObject: the BPF object of one trace, from settings to loaded programs and maps. Nothing is attached yet.
+
+#include <linux/bpf.h>
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "kernel/kfunc_calls.h"
+#include "model/kernel_features.h"
+#include "model/probe_plan.h"
+#include "model/scope_place.h"
+#include "model/trace_totals.h"
+
+struct bpf_program;
+struct tracer_bpf;
+
+namespace skbtrail {
+
+// What is decided before load: the verifier prunes what is off.
+struct TracerSettings {
+  bool has_func_ip = true;
+  bool has_drop_reason = false;
+  std::string kernel_btf = {};              // file to relocate against; empty: the running kernel's
+  std::string own_btf_copy = {};            // file with the running kernel's types, faster to read than the kernel's
+  SessionKfuncs session = {};               // for plans with MoveBackend::Session
+  std::uint32_t kprobe_ip_shift = 1;        // bytes; used without has_func_ip
+  std::vector<bpf_insn> filter_l2 = {};     // empty: every packet matches
+  std::vector<bpf_insn> filter_l3 = {};     // empty: the expression needs a link layer
+  std::vector<bpf_insn> field_filter = {};  // empty: none
+  std::vector<bpf_insn> values = {};        // empty: none
+  std::uint32_t netns_inum = 0;             // 0: any
+  std::uint32_t ifindex = 0;                // 0: any
+  std::uint32_t mark = 0;
+  std::uint32_t mark_mask = 0;  // 0: any mark
+  bool only_pods = false;       // only what set_scope() names, which at first is nothing
+  bool capture_tuple = true;
+  bool capture_cgroup = false;
+  bool capture_caller = false;
+  bool capture_stack = false;
+  std::uint32_t snaplen = 0;  // packet bytes in each record; a multiple of 8, at most TRACE_MAX_SNAPLEN
+  bool has_budget = false;
+  bool follow_packets = true;            // off for drops only: each drop is a packet of its own
+  std::uint32_t ring_bytes = 16U << 20;  // a power of two, at least a page
+  std::uint32_t max_packets = 16384;     // followed at once
+};
+
+// Owned by one thread. Destruction unloads programs and maps that no attachment holds any more.
+class TracerObject final {
+public:
+  static Result<TracerObject> load(const TracerSettings& settings, const ProbePlan& plan);
+
+  TracerObject(TracerObject&&) noexcept;
+  TracerObject& operator=(TracerObject&&) noexcept;
+  ~TracerObject();
+
+  // The program of a tier; null when no target of the plan uses this backend.
+  bpf_program* program(Backend backend, Tier tier) const;
+  // Null when the plan has no drops.
+  bpf_program* drop_program() const;
+  // The kprobe.session program over plan.moves; null with another MoveBackend.
+  bpf_program* session_program() const;
+  // The trampolines over plan.moves; none with another MoveBackend.
+  std::vector<bpf_program*> trampolines() const;
+  int ring_fd() const;
+  int followed_fd() const;
+
+  // From here on hits are reported (or no longer).
+  void set_tracing(bool on);
+  // Tells the programs how to read the skb of the plan's functions. Must come before their probes.
+  Result<> describe(const ProbePlan& plan);
+
+  // Packets in these places are met, and no others; only with settings.only_pods. At most kMaxScope of them: E2BIG.
+  static constexpr std::size_t kMaxScope = 16'384;
+  Result<> set_scope(const std::set<ScopePlace>& places);
+
+  // Adds to the hits that may still be delivered, never above `cap`; only with settings.has_budget.
+  void refill_budget(std::int64_t hits, std::int64_t cap);
+  // The agent removed so many heads from the map of followed packets.
+  void take_back_followed(std::uint64_t heads);
+  std::uint64_t followed_now() const;
+
+  // Hits, packets and kernel-side losses so far, over all CPUs.
+  Result<TraceTotals> totals() const;
+  // Hits that the kernel skipped because the program was already running on that CPU; 0 before v5.12.
+  std::uint64_t recursion_misses() const;
+
+private:
+  struct Destroy {
+    void operator()(tracer_bpf* raw) const;
+  };
+  explicit TracerObject(std::unique_ptr<tracer_bpf, Destroy> raw);
+
+  std::unique_ptr<tracer_bpf, Destroy> raw_;
+  std::set<ScopePlace> scope_;
+};
+
+}  // namespace skbtrail

@@ -1,0 +1,56 @@
+#pragma once
+// ProbePlan: which functions a trace attaches to, in which tier, and in which order. A value; planning is pure.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/kernel_features.h"
+#include "model/kernel_function.h"
+
+namespace skbtrail {
+
+// Entry: the filter runs here. Follow: only packets already followed are reported.
+enum class Tier : std::uint8_t { Entry, Follow };
+
+// What a function does to a packet's identity; values follow enum trace_role.
+enum class Role : std::uint8_t { Plain, ReleaseData, FreeHead, FreeSkb, StealHead, ExpandHead };
+
+// What a function has done to a packet's identity when it returns; values follow enum trace_move.
+enum class Move : std::uint8_t { None, Expanded, Child, Children, Fragments };
+
+// A function that hands identities on: it copies or cuts a packet, or gives it a new head.
+struct MoveTarget {
+  std::string name = {};
+  std::vector<std::uint64_t> addresses = {};
+  std::uint8_t skb_argument = 0;
+  Move move = Move::None;
+};
+
+// Session: one kprobe.session link for them all. Trampolines: fexit, one link each.
+enum class MoveBackend : std::uint8_t { None, Session, Trampolines };
+
+struct ProbeTarget {
+  std::string name = {};
+  std::string module = {};
+  std::vector<std::uint64_t> addresses = {};
+  std::uint32_t btf_id = 0;
+  std::uint8_t skb_argument = 0;
+  SkbKind kind = SkbKind::Pointer;
+  Backend backend = Backend::Kprobe;
+  Tier tier = Tier::Follow;
+  Role role = Role::Plain;
+  bool silent = false;   // attached for its role or tier only: its hits are not reported
+  bool on_path = false;  // one of the functions that mark a layer: attached first
+};
+
+struct ProbePlan {
+  Backend backend = Backend::Kprobe;      // of most targets; fentry.multi leaves some to kprobe.multi
+  std::vector<ProbeTarget> targets = {};  // those on the path first
+  std::vector<RefusedFunction> refused = {};
+  bool drops = true;  // tracepoint kfree_skb
+  MoveBackend move_backend = MoveBackend::None;
+  std::vector<MoveTarget> moves = {};  // empty with MoveBackend::None
+};
+
+}  // namespace skbtrail

@@ -1,0 +1,73 @@
+#pragma once
+// CounterFamily: the series of one counter metric. They only ever grow; how many there are is bounded.
+
+#include <prometheus/metric_family.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skbtrail {
+
+// What a label says when its real value had to be given up.
+inline constexpr std::string_view kOverflowLabel = "__overflow__";  // no more series allowed
+inline constexpr std::string_view kDeletedLabel = "__deleted__";    // its pod or interface is gone
+
+// How many series all families together may have. Overflow and deleted series are outside of it.
+struct SeriesBudget {
+  std::size_t limit = 20'000;
+  std::size_t used = 0;
+};
+
+// Values in the order of the family's label names.
+using LabelValues = std::vector<std::string>;
+
+class CounterFamily final {
+public:
+  struct Description {
+    std::string name;
+    std::string help;
+    std::vector<std::string> labels;
+    std::vector<std::size_t> overflowing;  // labels that become kOverflowLabel when there is no room
+    std::vector<std::size_t> deletable;    // labels that become kDeletedLabel when what they name is gone
+  };
+
+  // `budget` must outlive the family.
+  CounterFamily(Description description, SeriesBudget& budget)
+      : description_(std::move(description)), budget_(&budget) {}
+
+  // Nothing is made for an amount of zero.
+  void add(const LabelValues& labels, std::uint64_t amount);
+  // Adds each series of which `gone(labels)` holds to the one of what is deleted, and removes it.
+  void fold(const std::function<bool(const LabelValues&)>& gone);
+
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const auto& [labels, value] : series_)
+      visit(labels, value);
+  }
+  std::size_t size() const { return series_.size(); }
+  std::uint64_t sum() const;
+  // Increases that went to an overflow series.
+  std::uint64_t capped() const { return capped_; }
+  const std::string& name() const { return description_.name; }
+  prometheus::MetricFamily metrics() const;
+
+private:
+  LabelValues with(LabelValues labels, const std::vector<std::size_t>& positions, std::string_view value) const;
+
+  Description description_;
+  SeriesBudget* budget_;
+  std::map<LabelValues, std::uint64_t> series_;
+  std::uint64_t capped_ = 0;
+};
+
+// One metric of a kind that has no memory of its own.
+prometheus::ClientMetric counter_metric(std::vector<prometheus::ClientMetric::Label> labels, double value);
+prometheus::ClientMetric gauge_metric(std::vector<prometheus::ClientMetric::Label> labels, double value);
+
+}  // namespace skbtrail

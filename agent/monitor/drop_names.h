@@ -1,0 +1,24 @@
+#pragma once
+// DropNames: who knows the names for the numbers of a drop. Borrowed by what turns drops into words.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "model/symbol.h"
+#include "pods/pod_index.h"
+
+namespace skbtrail {
+
+struct DropNames {
+  const DropReasonNames* reasons = nullptr;  // null: the kernel gives no reasons (before 5.17)
+  const SymbolResolver* locations = nullptr;
+  std::function<std::string(std::uint32_t netns_inum, std::uint32_t ifindex)> interface = {};
+  std::function<PodFound(const PacketPlace&)> pod = {};
+
+  DropReasonName reason(std::uint32_t raw) const {
+    return reasons ? reasons->lookup(raw) : DropReasonName{.name = "NOT_SPECIFIED", .subsystem = "core"};
+  }
+};
+
+}  // namespace skbtrail

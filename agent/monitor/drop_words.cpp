@@ -1,0 +1,74 @@
+#include "monitor/drop_words.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+
+namespace skbtrail {
+namespace {
+
+constexpr std::uint16_t kIpv4 = 0x0800;
+constexpr std::uint16_t kIpv6 = 0x86DD;
+
+struct Word {
+  std::uint16_t number;
+  std::string_view word;
+};
+
+constexpr std::array kTransports = {
+    Word{IPPROTO_ICMP, "icmp"}, Word{IPPROTO_IGMP, "igmp"},       Word{IPPROTO_IPIP, "ipip"}, Word{IPPROTO_TCP, "tcp"},
+    Word{IPPROTO_UDP, "udp"},   Word{IPPROTO_IPV6, "ipv6"},       Word{IPPROTO_GRE, "gre"},   Word{IPPROTO_ESP, "esp"},
+    Word{IPPROTO_AH, "ah"},     Word{IPPROTO_ICMPV6, "icmpv6"},   Word{89, "ospf"},           Word{112, "vrrp"},
+    Word{IPPROTO_SCTP, "sctp"}, Word{IPPROTO_UDPLITE, "udplite"},
+};
+
+constexpr std::array kLinkProtocols = {
+    Word{0x0806, "arp"}, Word{0x88CC, "lldp"}, Word{0x8809, "lacp"}, Word{0x8847, "mpls"}, Word{0x888E, "eapol"},
+};
+
+// By name: numbers differ between kernels.
+constexpr std::array<std::string_view, 7> kNormalEnds = {
+    "NOT_DROPPED_YET", "SKB_NOT_DROPPED_YET", "CONSUMED",        "SKB_CONSUMED",
+    "SOCKET_CLOSE",    "QUEUE_PURGE",         "UNIX_DISCONNECT",
+};
+
+// Where echo replies end that found no ping socket. Raw sockets, those of most ping programs, were given theirs before.
+constexpr std::array<std::string_view, 3> kEchoReplies = {"ping_rcv", "icmp_rcv", "icmpv6_rcv"};
+
+template <std::size_t N>
+std::string_view word_of(const std::array<Word, N>& words, std::uint16_t number) {
+  const auto* found = std::ranges::find(words, number, &Word::number);
+  return found == words.end() ? "other" : found->word;
+}
+
+}  // namespace
+
+std::string_view protocol_word(std::uint16_t l3_protocol, std::uint8_t l4_protocol) {
+  if (l3_protocol == kIpv4 || l3_protocol == kIpv6)
+    return word_of(kTransports, l4_protocol);
+  return word_of(kLinkProtocols, l3_protocol);
+}
+
+std::string_view direction_word(std::uint8_t direction, bool seen_from_host) {
+  switch (direction) {
+    case MONITOR_INGRESS: return seen_from_host ? "egress" : "ingress";
+    case MONITOR_EGRESS: return seen_from_host ? "ingress" : "egress";
+    default: return "";
+  }
+}
+
+bool is_normal_end(const DropReasonName& reason, std::string_view location, std::uint8_t direction) {
+  if (direction == MONITOR_NO_NETWORK)
+    return true;
+  if (reason.subsystem != "core")
+    return false;
+  // Before v6.3 all ICMPv6 messages end so, neighbour discovery included, however well they were handled.
+  if (reason.name == "NOT_SPECIFIED")
+    return location == "icmpv6_rcv";
+  if (reason.name == "NO_SOCKET")
+    return std::ranges::find(kEchoReplies, location) != kEchoReplies.end();
+  return std::ranges::find(kNormalEnds, reason.name) != kNormalEnds.end();
+}
+
+}  // namespace skbtrail

@@ -1,0 +1,228 @@
+#include "monitor/monitor.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "base/clock.h"
+#include "kernel/link_statistics.h"
+#include "monitor/process_metrics.h"
+#include "monitor/softnet.h"
+
+namespace skbtrail {
+
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+namespace {
+
+Result<std::uint32_t> own_netns(const HostRoot& host) {
+  struct stat info {};
+  const std::string path = host.path("/proc/self/ns/net");
+  if (::stat(path.c_str(), &info)) {
+    const int err = errno;
+    return fail(err, "look at network namespace '" + path + "'");
+  }
+  return static_cast<std::uint32_t>(info.st_ino);
+}
+
+MetricFamily counter_of(std::string name, std::string help, double value) {
+  return {std::move(name), std::move(help), MetricType::Counter, {counter_metric({}, value)}};
+}
+
+MetricFamily gauge_of(std::string name, std::string help, double value) {
+  return {std::move(name), std::move(help), MetricType::Gauge, {gauge_metric({}, value)}};
+}
+
+void append_softnet(std::vector<MetricFamily>& families, const HostRoot& host) {
+  const auto text = host.read("/proc/net/softnet_stat");
+  const auto counts = text ? parse_softnet(*text) : Result<SoftnetCounts>{text.error()};
+  if (!counts)
+    return;
+  families.push_back(counter_of("skbtrail_softnet_dropped_total",
+                                "Packets that the receive queues of the node's CPUs had no room for, since boot.",
+                                static_cast<double>(counts->dropped)));
+  families.push_back(counter_of("skbtrail_softnet_squeezed_total",
+                                "Rounds of receiving that ended with packets left over, since boot: late, not lost.",
+                                static_cast<double>(counts->squeezed)));
+  families.push_back(
+      counter_of("skbtrail_softnet_flow_limited_total",
+                 "Packets dropped because their flow took too much of a CPU's receive queue, since boot.",
+                 static_cast<double>(counts->flow_limit)));
+}
+
+MetricFamily losses_family(const MonitorLosses& losses) {
+  MetricFamily family{"skbtrail_monitor_losses_total",
+                      "Drops that were not counted where they belong: table_full went to an overflow series, "
+                      "unreadable has no pod, overflow_full and nested were not counted at all.",
+                      MetricType::Counter,
+                      {}};
+  const auto add = [&](const char* cause, std::uint64_t count) {
+    family.metric.push_back(counter_metric({{"cause", cause}}, static_cast<double>(count)));
+  };
+  add("table_full", losses.table_full);
+  add("overflow_full", losses.overflow_full);
+  add("unreadable", losses.unreadable);
+  add("nested", losses.nested);
+  return family;
+}
+
+MetricFamily lookups_family(const LookupCounts& lookups) {
+  MetricFamily family{
+      "skbtrail_pod_lookups_total",
+      "Searches for the pod of a drop: hit is a pod, host is the node itself, miss is a network namespace that no pod "
+      "is known for.",
+      MetricType::Counter,
+      {}};
+  const auto add = [&](const char* result, std::uint64_t count) {
+    family.metric.push_back(counter_metric({{"result", result}}, static_cast<double>(count)));
+  };
+  add("hit", lookups.hit);
+  add("miss", lookups.miss);
+  add("host", lookups.host);
+  return family;
+}
+
+void append_runs(std::vector<MetricFamily>& families, const MonitorObject& object) {
+  MetricFamily runs{"skbtrail_bpf_runs_total",
+                    "Runs of each BPF program; zero unless kernel.bpf_stats_enabled is set.",
+                    MetricType::Counter,
+                    {}};
+  MetricFamily seconds{"skbtrail_bpf_run_seconds_total",
+                       "Time that each BPF program ran; zero unless kernel.bpf_stats_enabled is set.",
+                       MetricType::Counter,
+                       {}};
+  for (const auto& program : object.runs()) {
+    runs.metric.push_back(counter_metric({{"program", program.name}}, static_cast<double>(program.runs)));
+    seconds.metric.push_back(
+        counter_metric({{"program", program.name}}, static_cast<double>(program.nanoseconds) / 1e9));
+  }
+  families.push_back(std::move(seconds));
+  families.push_back(std::move(runs));
+}
+
+}  // namespace
+
+Monitor::Monitor(const HostRoot& host, const MonitorOptions& options, PodViews pods, DropSource source,
+                 std::uint32_t netns_inum)
+    : host_(host),
+      options_(options),
+      pods_(std::move(pods)),
+      source_(std::move(source)),
+      budget_{.limit = options_.max_series, .used = 0},
+      drops_(budget_),
+      links_(netns_inum, budget_) {}
+
+Result<std::unique_ptr<Monitor>> Monitor::start(const HostRoot& host, const MonitorOptions& options, PodViews pods) {
+  const std::uint32_t netns_inum = TRY(own_netns(host));
+  auto source = TRY(DropSource::start(host, {.drop_entries = options.drop_entries, .host_netns_inum = netns_inum}));
+  return std::unique_ptr<Monitor>(new Monitor(host, options, std::move(pods), std::move(source), netns_inum));
+}
+
+Result<> Monitor::follow_pods() {
+  const std::lock_guard lock{mutex_};
+  return follow(pods_());
+}
+
+Result<> Monitor::follow(const std::shared_ptr<const PodView>& pods) {
+  if (pods == followed_)
+    return {};
+  addresses_left_out_ = TRY(source_.watch(pods->addresses()));
+  followed_ = pods;
+  return {};
+}
+
+Result<Monitor::Families> Monitor::collect(Clock::time_point now) {
+  const std::lock_guard lock{mutex_};
+  if (last_ && now - collected_ < kFreshness)
+    return last_;
+  const std::uint64_t started = monotonic_ns();
+  const double asked = static_cast<double>(realtime_ns()) / 1e9;
+  const auto pods = pods_();
+  TRY(follow(pods));
+  TRY(read_drops(*pods));
+  TRY(read_node(*pods));
+  forget(*pods, now);
+  auto page = TRY(families(*pods));
+  page.push_back(
+      gauge_of("skbtrail_collect_timestamp_seconds", "When the kernel was last asked, since the epoch.", asked));
+  page.push_back(gauge_of("skbtrail_collect_duration_seconds", "How long that took.",
+                          static_cast<double>(monotonic_ns() - started) / 1e9));
+  last_ = std::make_shared<const std::vector<MetricFamily>>(std::move(page));
+  collected_ = now;
+  return last_;
+}
+
+Result<> Monitor::read_drops(const PodView& pods) {
+  const auto growth = TRY(source_.growth());
+  DropNames names = source_.names();
+  names.pod = [&pods](const PacketPlace& place) { return pods.find(place); };
+  drops_.take(growth, names);
+  drops_.take_overflow(TRY(source_.overflow_growth()), names);
+  return {};
+}
+
+Result<> Monitor::read_node(const PodView& pods) {
+  links_.take(TRY(read_link_statistics()), pods);
+  return {};
+}
+
+void Monitor::forget(const PodView& pods, Clock::time_point now) {
+  SeriesNames named;
+  drops_.name(named);
+  links_.name(named);
+  const SeriesNames gone{
+      .pods = pods_gone_.missing(
+          named.pods, [&](const PodName& pod) { return pods.exists(pod.first, pod.second); }, now),
+      .interfaces = interfaces_gone_.missing(
+          named.interfaces, [&](const std::string& interface) { return !links_.has_lost(interface); }, now),
+  };
+  drops_.forget(gone);
+  links_.forget(gone, named);
+}
+
+Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
+  std::vector<MetricFamily> all;
+  MetricFamily capped{"skbtrail_series_capped_total",
+                      "Increases that went to an overflow series because there are as many series as allowed.",
+                      MetricType::Counter,
+                      {}};
+  for (const auto& families : {drops_.families(), links_.families()})
+    for (const CounterFamily* family : families) {
+      all.push_back(family->metrics());
+      capped.metric.push_back(counter_metric({{"metric", family->name()}}, static_cast<double>(family->capped())));
+    }
+  append_softnet(all, host_);
+  all.push_back(std::move(capped));
+  all.push_back(gauge_of("skbtrail_series", "Series of this page that count towards the limit.",
+                         static_cast<double>(budget_.used)));
+  all.push_back(gauge_of("skbtrail_series_limit", "Series that are allowed.", static_cast<double>(budget_.limit)));
+  all.push_back(gauge_of("skbtrail_drop_table_rows", "Distinct drops in the kernel's table.",
+                         static_cast<double>(source_.table_rows())));
+  all.push_back(gauge_of("skbtrail_drop_table_limit", "Distinct drops that the kernel's table has room for.",
+                         static_cast<double>(source_.object().drop_entries())));
+  all.push_back(counter_of("skbtrail_drop_table_changes_total",
+                           "Times that a filling table was exchanged for an empty one.",
+                           static_cast<double>(source_.exchanges())));
+  all.push_back(losses_family(TRY(source_.object().losses())));
+  all.push_back(gauge_of("skbtrail_pods", "Pods of this node that are known.", static_cast<double>(pods.count())));
+  all.push_back(gauge_of("skbtrail_container_runtime_up",
+                         "Whether the container runtime, which tells of pods, answers; 0 also where there is none.",
+                         pods.is_fresh() ? 1 : 0));
+  all.push_back(gauge_of("skbtrail_pod_addresses_left_out",
+                         "Addresses of pods that the kernel's table had no room for: forwarded packets with them are "
+                         "the node's.",
+                         static_cast<double>(addresses_left_out_)));
+  all.push_back(lookups_family(drops_.lookups()));
+  append_runs(all, source_.object());
+  all.push_back({"skbtrail_build_info",
+                 "What this agent was built from.",
+                 MetricType::Gauge,
+                 {gauge_metric({{"version", options_.version}, {"commit", options_.commit}}, 1)}});
+  for (auto& family : process_metrics(host_))
+    all.push_back(std::move(family));
+  std::erase_if(all, [](const MetricFamily& family) { return family.metric.empty(); });
+  return all;
+}
+
+}  // namespace skbtrail

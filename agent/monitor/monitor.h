@@ -1,0 +1,85 @@
+#pragma once
+// Monitor: the always-on part of the agent. Reads the kernel's tables when asked, and keeps the counters that
+// /metrics shows.
+
+#include <prometheus/metric_family.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "kernel/host_root.h"
+#include "monitor/counter_family.h"
+#include "monitor/drop_ledger.h"
+#include "monitor/drop_source.h"
+#include "monitor/gone_since.h"
+#include "monitor/link_ledger.h"
+#include "monitor/pod_view.h"
+#include "monitor/series_names.h"
+
+namespace skbtrail {
+
+struct MonitorOptions {
+  std::size_t max_series = 20'000;
+  std::uint32_t drop_entries = 16'384;  // distinct drops that the kernel's table holds
+  std::string version = {};
+  std::string commit = {};  // empty: not built from a repository
+};
+
+// Gives what is known of pods now, never null; called for each collection, the answer is used until that is done. As
+// long as nothing is new it gives the same object.
+using PodViews = std::function<std::shared_ptr<const PodView>()>;
+
+class Monitor final {
+public:
+  using Clock = std::chrono::steady_clock;
+  using Families = std::shared_ptr<const std::vector<prometheus::MetricFamily>>;
+
+  // Counters of what no longer exists are folded after this time.
+  static constexpr std::chrono::seconds kGrace{300};
+  // Between two readings of the kernel's tables.
+  static constexpr std::chrono::milliseconds kFreshness{1000};
+  // The longest time between two collections: whoever owns the monitor collects that often, scraped or not.
+  static constexpr std::chrono::seconds kPeriod{10};
+
+  // Counting has begun when it returns.
+  static Result<std::unique_ptr<Monitor>> start(const HostRoot& host, const MonitorOptions& options, PodViews pods);
+
+  // Hands the kernel what it must know of pods. Whoever owns the monitor calls it often, at least once a second: a
+  // drop that the node's own namespace makes before is the node's. Any thread.
+  Result<> follow_pods();
+  // All metrics as of `now`, or of the last collection if that is younger than kFreshness. Any thread.
+  Result<Families> collect(Clock::time_point now);
+
+private:
+  Monitor(const HostRoot& host, const MonitorOptions& options, PodViews pods, DropSource source,
+          std::uint32_t netns_inum);
+
+  Result<> follow(const std::shared_ptr<const PodView>& pods);
+  Result<> read_drops(const PodView& pods);
+  Result<> read_node(const PodView& pods);
+  void forget(const PodView& pods, Clock::time_point now);
+  Result<std::vector<prometheus::MetricFamily>> families(const PodView& pods) const;
+
+  std::mutex mutex_;
+  HostRoot host_;
+  MonitorOptions options_;
+  PodViews pods_;
+  DropSource source_;
+  SeriesBudget budget_;
+  DropLedger drops_;
+  LinkLedger links_;
+  GoneSince<PodName> pods_gone_{kGrace};
+  GoneSince<std::string> interfaces_gone_{kGrace};
+  std::shared_ptr<const PodView> followed_;
+  std::size_t addresses_left_out_ = 0;
+  Clock::time_point collected_{};
+  Families last_;
+};
+
+}  // namespace skbtrail

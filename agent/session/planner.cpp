@@ -1,0 +1,137 @@
+#include "session/planner.h"
+
+#include <algorithm>
+#include <set>
+
+#include "kernel/function_catalogue.h"
+#include "session/known_functions.h"
+
+namespace skbtrail {
+namespace {
+
+// Of each place where packets are first met, the best name that this kernel has.
+std::set<std::string_view> entry_functions(const FunctionCatalogue& catalogue) {
+  std::set<std::string_view> attachable;
+  for (const auto& function : catalogue.attachable)
+    attachable.insert(function.name);
+  std::set<std::string_view> chosen;
+  for (const auto& place : entry_places()) {
+    const auto name = std::ranges::find_if(place.names, [&](auto one) { return attachable.contains(one); });
+    if (name != place.names.end())
+      chosen.insert(*name);
+  }
+  return chosen;
+}
+
+// fentry.multi takes functions by type, so by unique name and from vmlinux; what it refuses goes to kprobe.multi.
+std::optional<Backend> backend_for(const KernelFunction& function, const PlanFacts& facts) {
+  if (facts.backend != Backend::FentryMulti)
+    return facts.backend;
+  const bool fits = function.module.empty() && function.addresses.size() == 1 && !fentry_multi_refusal(function);
+  if (fits)
+    return Backend::FentryMulti;
+  return facts.kprobe_multi ? std::optional(Backend::KprobeMulti) : std::nullopt;
+}
+
+ProbeTarget target_of(const KernelFunction& function, Backend backend) {
+  return {
+      .name = function.name,
+      .module = function.module,
+      .addresses = function.addresses,
+      .btf_id = function.btf_id,
+      .skb_argument = function.skb_argument,
+      .kind = function.kind,
+      .backend = backend,
+      .role = role_of(function.name),
+      .on_path = is_path_function(function.name),
+  };
+}
+
+std::vector<MoveTarget> moves_of(const FunctionCatalogue& catalogue) {
+  std::vector<MoveTarget> moves;
+  for (const auto& function : catalogue.attachable)
+    if (const auto move = move_of(function.name); move != Move::None && function.module.empty())
+      moves.push_back({.name = function.name,
+                       .addresses = function.addresses,
+                       .skb_argument = function.skb_argument,
+                       .move = move});
+  return moves;
+}
+
+bool is_wanted(const ProbeTarget& target, const TraceSpec& spec) {
+  switch (spec.probes) {
+    case ProbeSet::All: return true;
+    case ProbeSet::Path: return target.on_path;
+    case ProbeSet::Drops: return false;
+  }
+  std::abort();
+}
+
+// What was asked for, as its user wrote it.
+std::string functions_text(const TraceSpec& spec) {
+  if (spec.functions.empty())
+    return "--filter-func '" + spec.function_pattern + "'";
+  std::string text = "spec.functions";
+  for (const auto& pattern : spec.functions)
+    text += " '" + pattern + "'";
+  return text;
+}
+
+std::string nothing_matches(const FunctionCatalogue& catalogue, const TraceSpec& spec,
+                            const std::function<bool(std::string_view)>& selected) {
+  const std::string pattern = functions_text(spec);
+  const auto all = " of the " + std::to_string(catalogue.attachable.size()) + " functions that take a packet ";
+  const auto matching = std::ranges::count_if(catalogue.attachable, selected, &KernelFunction::name);
+  if (matching > 0)
+    return pattern + ": it matches " + std::to_string(matching) + all +
+           "and none of those on the path: add `--probes all`";
+  const auto meant =
+      std::ranges::find_if(catalogue.refused, selected, [](const auto& one) { return one.function.name; });
+  if (meant != catalogue.refused.end())
+    return pattern + ": '" + meant->function.name + "' cannot be traced here: " + meant->reason;
+  return pattern + ": none" + all +
+         "has such a name (the whole name has to match): `skbtrail check --functions` lists them";
+}
+
+}  // namespace
+
+Result<ProbePlan> plan_probes(const FunctionCatalogue& catalogue, const TraceSpec& spec, const PlanFacts& facts,
+                              const std::function<bool(std::string_view)>& selected) {
+  ProbePlan plan{.backend = facts.backend, .targets = {}, .refused = catalogue.refused};
+  if (spec.probes == ProbeSet::Drops)
+    return plan;
+  plan.move_backend = facts.moves;
+  if (facts.moves != MoveBackend::None)
+    plan.moves = moves_of(catalogue);
+  const auto entries = entry_functions(catalogue);
+  const bool filter_everywhere = spec.filter_at == FilterAt::All;
+  // Names beside the set, not within it.
+  const bool adds = spec.probes == ProbeSet::Path && !spec.functions.empty();
+  std::size_t reported = 0;
+  for (const auto& function : catalogue.attachable) {
+    const auto backend = backend_for(function, facts);
+    if (!backend) {
+      plan.refused.push_back({function, "fentry.multi does not take it and there is no kprobe.multi"});
+      continue;
+    }
+    auto target = target_of(function, *backend);
+    const bool entry = entries.contains(function.name);
+    const bool named = selected && selected(function.name);
+    target.silent = adds ? !named && !is_wanted(target, spec) : !is_wanted(target, spec) || (selected && !named);
+    // What the user names explicitly is also where its packets may be met first.
+    const bool meets_here = entry || (!target.silent && (filter_everywhere || named));
+    target.tier = meets_here ? Tier::Entry : Tier::Follow;
+    // Silent ones are needed where packets are met and where their identity ends.
+    if (target.silent && !entry && target.role == Role::Plain)
+      continue;
+    target.on_path = target.on_path || entry || target.role != Role::Plain;
+    reported += target.silent ? 0 : 1;
+    plan.targets.push_back(std::move(target));
+  }
+  if (reported == 0 && selected)
+    return refuse(EINVAL, nothing_matches(catalogue, spec, selected));
+  std::ranges::stable_partition(plan.targets, &ProbeTarget::on_path);
+  return plan;
+}
+
+}  // namespace skbtrail

@@ -1,0 +1,32 @@
+#include "session/pod_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace skbtrail {
+
+PodWatch::PodWatch(PodSource& source, PodQuery query, OnChange on_change)
+    : source_(source),
+      stage_([&source] { return source.current(); }, source.host_netns_inum()),
+      query_(std::move(query)),
+      on_change_(std::move(on_change)) {}
+
+Result<> PodWatch::follow(TracerObject& tracer) {
+  if (!stage_.is_empty())
+    source_.hurry();
+  if (!stage_.refresh() || !stage_.index())
+    return {};
+  const PodIndex& index = *stage_.index();
+  const auto selects = [this](const Pod& pod) { return query_.selects(pod); };
+  if (!query_.empty()) {
+    auto places = index.places_of(selects);
+    if (query_.host_network)
+      places.insert({.kind = ScopeKind::Netns, .id = source_.host_netns_inum()});
+    TRY(tracer.set_scope(places));
+  }
+  const auto selected = std::ranges::count_if(index.pods(), [&](const auto& pod) { return selects(*pod); });
+  on_change_(index, static_cast<std::size_t>(selected));
+  return {};
+}
+
+}  // namespace skbtrail

@@ -1,0 +1,263 @@
+#include "session/trace_setup.h"
+
+#include <algorithm>
+#include <functional>
+#include <future>
+
+#include "base/clock.h"
+#include "decode/tunnel_headers.h"
+#include "filter/field_expression.h"
+#include "filter/packet_filter.h"
+#include "kernel/backend_choice.h"
+#include "kernel/btf_types.h"
+#include "kernel/capabilities.h"
+#include "kernel/features.h"
+#include "kernel/function_catalogue.h"
+#include "kernel/function_filter.h"
+#include "kernel/skb_functions.h"
+#include "session/planner.h"
+
+namespace skbtrail {
+namespace {
+
+// Of a session: any of its expressions.
+Result<std::function<bool(std::string_view)>> any_of_functions(const std::vector<std::string>& patterns) {
+  auto filters = std::make_shared<std::vector<FunctionFilter>>();
+  for (const auto& pattern : patterns) {
+    auto compiled = FunctionFilter::compile(pattern, Anchoring::Anywhere);
+    if (!compiled)
+      return within("spec.functions", std::move(compiled.error()));
+    filters->push_back(std::move(*compiled));
+  }
+  return std::function<bool(std::string_view)>{[filters](std::string_view name) {
+    return std::ranges::any_of(*filters, [&](const auto& filter) { return filter.matches(name); });
+  }};
+}
+
+Result<std::function<bool(std::string_view)>> name_selector(const TraceSpec& spec) {
+  if (!spec.functions.empty())
+    return any_of_functions(spec.functions);
+  if (spec.function_pattern.empty())
+    return std::function<bool(std::string_view)>{};
+  auto compiled = FunctionFilter::compile(spec.function_pattern, Anchoring::Whole);
+  if (!compiled)
+    return within("--filter-func", std::move(compiled.error()));
+  auto filter = std::make_shared<FunctionFilter>(std::move(*compiled));
+  return std::function<bool(std::string_view)>{[filter](std::string_view name) { return filter->matches(name); }};
+}
+
+// Names all that is missing at once, instead of whatever is needed first.
+Result<> check_privileges(const HostRoot& host) {
+  std::string names;
+  bool vital = false;
+  for (const auto& missing : read_missing_capabilities(host)) {
+    if (missing.name == "CAP_NET_ADMIN")
+      continue;
+    vital = vital || missing.name != "CAP_SYSLOG";
+    names += (names.empty() ? "" : ", ") + missing.name;
+  }
+  if (!vital)
+    return {};
+  return refuse(EPERM, "tracing needs privileges that are missing here (" + names +
+                           "): run as root, such as with sudo, or give these capabilities to the process or container");
+}
+
+// What the kernel answers to our own programs says nothing about what the user wrote.
+Error refused_by_kernel(const Error& error) {
+  if (error.code == ENOMEM)
+    return {ENOMEM, error.message + ": a smaller --ring-size or --max-packets needs less"};
+  if (error.code == EPERM)
+    return {EPERM, error.message + ": run as root, outside of containers without privileges and of kernel lockdown"};
+  return {ENOTSUP, error.message + ": please report this with the output of `skbtrail check`"};
+}
+
+Result<TracerObject> load_tracer(const TracerSettings& settings, const ProbePlan& plan) {
+  auto tracer = TracerObject::load(settings, plan);
+  if (!tracer)
+    return refused_by_kernel(tracer.error());
+  return tracer;
+}
+
+// libbpf loads programs of type tracing only with the running kernel's own BTF, whatever --kernel-btf names.
+void leave_out_trampolines_without_btf(const HostRoot& host, KernelFeatures& features) {
+  const std::string_view own = "/sys/kernel/btf/vmlinux";
+  if (host.exists(own))
+    return;
+  for (auto* feature : {&features.fentry_multi, &features.fentry})
+    *feature = {.available = false, .why_not = "libbpf needs " + std::string(own) + " for it"};
+}
+
+// Ids of kfuncs must be the running kernel's, which --kernel-btf does not promise.
+std::optional<SessionKfuncs> usable_session(const TraceSpec& spec, const KernelFeatures& features, const btf& vmlinux) {
+  return features.kprobe_session.available && spec.kernel_btf.empty() ? session_kfuncs(vmlinux) : std::nullopt;
+}
+
+MoveBackend move_backend(const std::optional<SessionKfuncs>& session, const KernelFeatures& features) {
+  if (session)
+    return MoveBackend::Session;
+  return features.fentry.available ? MoveBackend::Trampolines : MoveBackend::None;
+}
+
+// Where the kernel gives a packet up there is a tracepoint: nothing else is needed, and nothing else is asked for.
+bool probes_functions(const TraceSpec& spec) {
+  return spec.probes != ProbeSet::Drops;
+}
+
+Result<Backend> backend_for(const TraceSpec& spec, const KernelFeatures& features) {
+  auto chosen = choose_backend(features, spec.backend);
+  if (!chosen && !probes_functions(spec) && !spec.backend && features.ring_buffer.available)
+    return Backend::Kprobe;  // of no function
+  return chosen;
+}
+
+std::string find_tracefs(const HostRoot& host) {
+  for (const auto* folder : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"})
+    if (host.exists(std::string(folder) + "/kprobe_events"))
+      return host.path(folder);
+  return host.path("/sys/kernel/tracing");
+}
+
+TracerSettings settings_for(const TraceSpec& spec, const KernelFeatures& features, CompiledFilter filter) {
+  TracerSettings settings{
+      .has_func_ip = features.function_ip.available,
+      .has_drop_reason = features.drop_reasons.available,
+      .kernel_btf = spec.kernel_btf,
+      .netns_inum = spec.netns_inum,
+      .ifindex = spec.ifindex,
+      .mark = spec.mark.value,
+      .mark_mask = spec.mark.mask,
+      .only_pods = spec.only_pods,
+      .capture_tuple = spec.tuple,
+      .capture_cgroup = spec.pods,
+      .capture_caller = spec.caller,
+      .capture_stack = spec.stack,
+      .snaplen = std::max(spec.snaplen, spec.tunnel ? kTunnelBytes : 0),
+      .has_budget = spec.max_events > 0 || spec.events_per_second > 0,
+      .follow_packets = spec.probes != ProbeSet::Drops,
+      .ring_bytes = spec.ring_bytes,
+      .max_packets = spec.max_packets,
+  };
+  if (!spec.filter.empty()) {
+    settings.filter_l2 = std::move(filter.l2);
+    settings.filter_l3 = std::move(filter.l3).value_or(std::vector<bpf_insn>{});
+  }
+  return settings;
+}
+
+struct FieldExpressions {
+  std::vector<bpf_insn> filter;
+  CompiledValues values;
+};
+
+Result<FieldExpressions> compile_fields(const TraceSpec& spec, const btf& vmlinux) {
+  const BtfTypes types{vmlinux};
+  FieldExpressions fields;
+  if (!spec.field_filter.empty()) {
+    auto filter = compile_field_filter(spec.field_filter, skb_subject(), types);
+    if (!filter)
+      return within("--filter-skb-expr", std::move(filter.error()));
+    fields.filter = std::move(*filter);
+  }
+  if (!spec.values.empty()) {
+    auto values = compile_field_values(spec.values, skb_subject(), types);
+    if (!values)
+      return within("--output-skb-metadata", std::move(values.error()));
+    fields.values = std::move(*values);
+  }
+  return fields;
+}
+
+// A trampoline shows no return address: the caller is found in the stack.
+bool needs_stack_for_caller(const TraceSpec& spec, const ProbePlan& plan) {
+  return spec.caller && plan.backend == Backend::FentryMulti;
+}
+
+}  // namespace
+
+Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host, KernelNames& names) {
+  // What the user wrote comes first: a typo should not cost a look at the kernel.
+  auto filter = TRY(compile_filter(spec.filter));
+  const auto selected = TRY(name_selector(spec));
+  TRY(check_privileges(host));
+  const BtfRequest request{
+      .vmlinux_path = spec.kernel_btf.empty() ? std::nullopt : std::optional(spec.kernel_btf),
+      .modules = spec.modules,
+      .all_modules = spec.all_modules,
+  };
+  // The kernel takes as long to print its symbols and functions as for all the rest: other threads wait for that.
+  auto reading_symbols = std::async(std::launch::async, [&] { return names.symbols(); });
+  auto reading_listing = std::async(std::launch::async, [&] {
+    return probes_functions(spec) ? names.listing() : std::make_shared<const ProbeableListing>();
+  });
+  const auto types = TRY(KernelBtf::load(host, request));
+  auto fields = TRY(compile_fields(spec, types.vmlinux()));
+  auto functions = find_skb_functions(types);
+  auto features = features_by_types(host, types.vmlinux());
+  leave_out_trampolines_without_btf(host, features);
+  const auto listing = TRY(reading_listing.get());
+  auto symbols = TRY(reading_symbols.get());
+  FunctionCatalogue catalogue;
+  if (probes_functions(spec)) {
+    auto probeable = parse_probeable(*listing, functions);
+    catalogue = complete_catalogue(host, std::move(functions), std::move(probeable), *symbols);
+  }
+  const auto session = usable_session(spec, features, types.vmlinux());
+  const PlanFacts facts{
+      .backend = TRY(backend_for(spec, features)),
+      .moves = move_backend(session, features),
+      .kprobe_multi = features.kprobe_multi.available,
+  };
+  auto plan = std::make_unique<ProbePlan>(TRY(plan_probes(catalogue, spec, facts, selected)));
+  auto settings = settings_for(spec, features, std::move(filter));
+  settings.own_btf_copy = types.copy();
+  settings.session = session.value_or(SessionKfuncs{});
+  settings.field_filter = std::move(fields.filter);
+  settings.values = std::move(fields.values.code);
+  settings.capture_stack = settings.capture_stack || needs_stack_for_caller(spec, *plan);
+  auto tracer = TRY(load_tracer(settings, *plan));
+  TRY(tracer.describe(*plan));
+  return PreparedTrace{
+      .features = std::move(features),
+      .symbols = std::move(symbols),
+      .reasons = DropReasons::read(host, types),
+      .value_forms = std::move(fields.values.forms),
+      .plan = std::move(plan),
+      .tracer = std::move(tracer),
+      .tracefs = find_tracefs(host),
+  };
+}
+
+Result<> check_expressions(const TraceSpec& spec) {
+  TRY(compile_filter(spec.filter));
+  TRY(name_selector(spec));
+  return {};
+}
+
+std::string_view backend_of(const PreparedTrace& prepared, const TraceSpec& spec) {
+  return probes_functions(spec) ? backend_name(prepared.plan->backend) : "tracepoint";
+}
+
+Result<std::unique_ptr<AttachedProbes>> attach_prepared(PreparedTrace& prepared, const Stop& stop) {
+  const auto base = TRY(kprobe_base(*prepared.symbols));
+  auto probes = TRY(attach_probes(prepared.tracer, *prepared.plan, prepared.tracefs, base, stop));
+  const auto& progress = probes->progress();
+  if (progress.wanted > 0 && progress.refused.size() >= progress.wanted && progress.attached == 0)
+    return refuse(ENOTSUP, "the kernel refused all " + std::to_string(progress.wanted) + " functions, such as '" +
+                               progress.refused.front().target + "' (" + progress.refused.front().reason +
+                               "): `skbtrail check` says what this kernel offers");
+  return probes;
+}
+
+Decoder decoder_of(const PreparedTrace& prepared, const TraceSpec& spec) {
+  const auto offset = static_cast<std::int64_t>(realtime_ns() - monotonic_ns());
+  Decoder decoder{*prepared.symbols, prepared.reasons, offset};
+  decoder.set_value_forms(prepared.value_forms);
+  decoder.set_tunnels(spec.tunnel);
+  return decoder;
+}
+
+StackUse stack_use_of(const PreparedTrace& prepared, const TraceSpec& spec) {
+  return {.caller = spec.caller && prepared.plan->backend == Backend::FentryMulti, .keep = spec.stack};
+}
+
+}  // namespace skbtrail

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Step 1, read: one copy of the struct sk_buff, and where its network header lies. */
+#ifndef SKBTRAIL_PACKET_H
+#define SKBTRAIL_PACKET_H
+
+#include "kernel_compat.h"
+#include "l3.h"
+#include "trace_abi.h"
+
+/* One call of a traced function, however the backend tells it; or one drop. */
+struct call {
+	u64 address;
+	u64 skb;
+	u64 caller;		/* 0: not asked for */
+	u8 role;		/* enum trace_role */
+	u8 silent;
+	u8 head_stolen;		/* TRACE_ROLE_STEAL_HEAD only */
+};
+
+/* Offsets and lengths of a packet as a filter sees it; see agent/filter/packet_filter.h for the convention. */
+struct filter_input {
+	u32 length;
+	u32 linear;
+	u64 base;
+};
+
+/*
+ * Working memory of one run of one program. Programs of one kind never nest on one CPU (the kernel counts such a hit
+ * as missed), different kinds do: each has its own.
+ */
+struct scratch {
+	u8 skb[TRACE_SKB_COPY_BYTES];
+	struct call call;
+	struct l3_place l3;
+	struct filter_input input;
+	u8 window[TRACE_WINDOW_BYTES];
+	u8 filter[TRACE_FILTER_SCRATCH];
+	u8 expression[TRACE_EXPRESSION_SCRATCH];
+	struct trace_values values;	/* right behind `expression`, which is how expressions find it */
+	struct trace_followed transient;	/* identity of a packet that is not followed further */
+	u32 busy;
+	u32 reserved;
+};
+
+enum scratch_kind {
+	SCRATCH_ENTRY_KPROBE,
+	SCRATCH_ENTRY_FENTRY,
+	SCRATCH_FOLLOW_KPROBE,
+	SCRATCH_FOLLOW_FENTRY,
+	SCRATCH_DROP,
+	SCRATCH_KINDS,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_KINDS);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct scratch *my_scratch(u32 kind)
+{
+	return bpf_map_lookup_elem(&scratches, &kind);
+}
+
+/* What one hit is about. `copy` is the skb's content as it was at the hit. */
+struct packet {
+	void *ctx;
+	struct scratch *scratch;
+	const struct sk_buff *copy;
+};
+
+static __always_inline u64 head_of(u64 skb)
+{
+	return (u64)BPF_CORE_READ((struct sk_buff *)skb, head);
+}
+
+/* Copies what was called and the skb, and finds the network header; false: there is no packet to speak of. */
+static __always_inline bool read_packet(struct packet *packet, const struct call *call)
+{
+	const u32 size = bpf_core_type_size(struct sk_buff);
+	struct scratch *scratch = packet->scratch;
+
+	scratch->call = *call;
+	forget_knowledge();
+	packet->copy = (const struct sk_buff *)scratch->skb;
+	if (bpf_probe_read_kernel(scratch->skb, size > TRACE_SKB_COPY_BYTES ? TRACE_SKB_COPY_BYTES : size,
+				  (const void *)scratch->call.skb) ||
+	    !packet->copy->head)
+		return false;
+	find_l3(packet->copy, &scratch->l3);
+	return true;
+}
+
+#endif /* SKBTRAIL_PACKET_H */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The only contract between bpf/ and agent/: what the tracer writes into its ring, and the values the agent puts
+ * into its maps. Plain C11 and valid C++20; integer types come from the includer (linux/types.h or kernel_types.h).
+ */
+#ifndef SKBTRAIL_TRACE_ABI_H
+#define SKBTRAIL_TRACE_ABI_H
+
+#define TRACE_ABI_VERSION 2
+
+#define TRACE_COMM_LEN 16	/* TASK_COMM_LEN */
+#define TRACE_IFNAME_LEN 16	/* IFNAMSIZ */
+#define TRACE_L3_BYTES 96	/* IPv6 + 36 bytes of extension headers + TCP */
+#define TRACE_STACK_DEPTH 32	/* frames of a stack record */
+#define TRACE_WINDOW_BYTES 128	/* packet bytes that a filter reads without a helper call */
+#define TRACE_FILTER_SCRATCH 128	/* working memory of a filter: M[16] and its spills */
+#define TRACE_SKB_COPY_BYTES 256	/* of a struct sk_buff; whatever lies behind is not copied */
+#define TRACE_EXPRESSION_SCRATCH 256	/* working memory of a field expression */
+#define TRACE_VALUES 4		/* of expressions, in one record */
+
+/* Kinds of record. */
+enum trace_record_type {
+	TRACE_HOP = 1,		/* a followed packet entered a traced function */
+	TRACE_DROP = 2,		/* the kernel freed a followed packet as dropped (kfree_skb tracepoint) */
+};
+
+/* What a record knows; a field whose bit is clear is zero and means nothing. */
+enum trace_record_flags {
+	TRACE_HAS_DEV = 1 << 0,		/* ifindex, ifname, mtu */
+	TRACE_HAS_NETNS = 1 << 1,	/* netns_inum */
+	TRACE_HAS_COOKIE = 1 << 2,	/* netns_cookie (kernels from 5.14) */
+	TRACE_HAS_L3 = 1 << 3,		/* l3, l3_len: packet bytes from the network header on */
+	TRACE_HAS_VLAN = 1 << 4,	/* vlan_tci: hardware-accelerated or in-frame outer tag */
+	TRACE_HAS_PARENT = 1 << 5,	/* parent_head, parent_born */
+	TRACE_HAS_REASON = 1 << 6,	/* drop_reason (kernels from 5.17) */
+	TRACE_HAS_STACK = 1 << 7,	/* record ends with stack_len bytes of return addresses */
+	TRACE_FIRST = 1 << 8,		/* first record of this packet: the filter matched here */
+	TRACE_IS_CHILD = 1 << 9,	/* identity was inherited by copy, segment or fragment */
+	TRACE_HAS_VALUES = 1 << 10,	/* a struct trace_values follows the record */
+	TRACE_HAS_BYTES = 1 << 11,	/* a struct trace_bytes follows the record and its values, before any stack */
+	TRACE_HAS_CGROUP = 1 << 12,	/* cgroup_id: the packet has a socket, which belongs to a cgroup2 */
+};
+
+/* How a probe reads its skb and what the function means for following. One entry per traced function. */
+enum trace_skb_kind {
+	TRACE_SKB_POINTER = 0,		/* struct sk_buff * */
+	TRACE_SKB_DOUBLE_POINTER = 1,	/* struct sk_buff ** */
+};
+
+/* What a function does to the packet it takes; everything that ends or moves an identity. */
+enum trace_role {
+	TRACE_ROLE_PLAIN = 0,
+	TRACE_ROLE_RELEASE_DATA = 1,	/* skb_release_data(): drops one reference to the head */
+	TRACE_ROLE_FREE_HEAD = 2,	/* skb_free_head(): within the above */
+	TRACE_ROLE_FREE_SKB = 3,	/* kfree_skbmem(), napi_skb_cache_put(): the struct itself, after its head went */
+	TRACE_ROLE_STEAL_HEAD = 4,	/* kfree_skb_partial(skb, head_stolen): the head lives on in another skb */
+	TRACE_ROLE_EXPAND_HEAD = 5,	/* pskb_expand_head(): the skb gets another head */
+};
+
+/* What a function has done to the packet it takes when it returns; everything that hands an identity on. */
+enum trace_move {
+	TRACE_MOVE_NONE = 0,
+	TRACE_MOVE_EXPANDED = 1,	/* pskb_expand_head(): the skb has its new head */
+	TRACE_MOVE_CHILD = 2,		/* skb_copy(), ip_frag_next(), ...: returns a packet made from it */
+	TRACE_MOVE_CHILDREN = 3,	/* skb_segment(): returns a list of them */
+	TRACE_MOVE_FRAGMENTS = 4,	/* ip_do_fragment(): parts the packets of its frag_list, so before it begins */
+};
+
+/* Value of the map `functions`; key: address of the function. */
+struct trace_function {
+	__u8 argument;		/* position of the skb, from 0; above 5 it lies on the stack */
+	__u8 kind;		/* enum trace_skb_kind */
+	__u8 role;		/* enum trace_role */
+	__u8 silent;		/* attached for its role only: its hits are not reported */
+	__u8 move;		/* enum trace_move */
+	__u8 reserved[3];
+};
+
+/* What `id` of a place is. */
+enum trace_place_kind {
+	TRACE_PLACE_NETNS = 0,		/* inum of a network namespace: all of it */
+	TRACE_PLACE_INTERFACE = 1,	/* the same, and one interface in it */
+	TRACE_PLACE_CGROUP = 2,		/* id of a cgroup2: packets of its sockets */
+};
+
+/* Key of the map `pod_scope`: where a packet belongs to a pod that was asked for. The value means nothing. */
+struct trace_place {
+	__u64 id;
+	__u32 ifindex;		/* TRACE_PLACE_INTERFACE only, else 0 */
+	__u32 kind;		/* enum trace_place_kind */
+};
+
+/* Value of the map `followed`; key: skb->head. The agent ages entries by last_ns. */
+struct trace_followed {
+	__u64 head;		/* identity, see struct trace_record */
+	__u64 born_ns;
+	__u64 parent_head;
+	__u64 parent_born;
+	__u64 last_ns;		/* last hit, CLOCK_MONOTONIC */
+	__u64 dying_skb;	/* the skb that gave up the last reference to the head; 0 while it lives */
+};
+
+/* Why a hit of a followed packet was not delivered, or a packet was not followed. Index of `losses`. */
+enum trace_loss {
+	TRACE_LOSS_RING = 0,		/* ring full: a hit was not delivered */
+	TRACE_LOSS_TRACKING = 1,	/* table of followed packets full: a matching packet was not followed */
+	TRACE_LOSS_BUDGET = 2,		/* over the allowed events or rate: a hit was not delivered */
+	TRACE_LOSS_CAUSES = 3,
+};
+
+/* Per-CPU counters, added up by the agent. */
+struct trace_counters {
+	__u64 hits;		/* hits of followed packets: delivered + lost ring + lost budget */
+	__u64 packets;		/* packets that the filter matched */
+	__u64 children;		/* copies, segments and fragments of those */
+	__u64 lost[TRACE_LOSS_CAUSES];
+};
+
+/* What field expressions gave; stands behind struct trace_record when TRACE_HAS_VALUES is set. */
+struct trace_values {
+	__u64 valid;		/* bit n: value[n] could be read */
+	__u64 value[TRACE_VALUES];
+};
+
+#define TRACE_MAX_SNAPLEN 16384	/* packet bytes in one record; a multiple of 8 */
+
+/* Head of the packet's bytes, which follow it: from the link header on if there is one, else from the network header. */
+struct trace_bytes {
+	__u16 room;		/* bytes behind this struct */
+	__u16 captured;		/* of them the packet's; those in page fragments are not read */
+	__u32 length;		/* of the packet from the same place on, fragments included */
+	__u16 vlan_proto;	/* a tag that is not in the bytes, see vlan_tci; host byte order, 0: none */
+	__u8 has_link;		/* the bytes begin with the link header */
+	__u8 reserved[5];
+};
+
+struct trace_record {
+	__u16 type;		/* enum trace_record_type */
+	__u16 size;		/* whole record, with values, bytes and stack */
+	__u32 flags;		/* enum trace_record_flags */
+	__u64 time_ns;		/* CLOCK_MONOTONIC */
+	__u64 head;		/* identity: skb->head when first seen ... */
+	__u64 born_ns;		/* ... and when that was */
+	__u64 parent_head;
+	__u64 parent_born;
+	__u64 skb;		/* address of the struct sk_buff */
+	__u64 function;		/* address of the function; of the drop's location for TRACE_DROP */
+	__u64 caller;		/* return address, 0 unless asked for */
+	__u64 netns_cookie;
+	__u64 cgroup_id;	/* of the packet's socket, in cgroup2; only when asked for */
+	__u32 netns_inum;
+	__u32 ifindex;
+	__u32 mark;
+	__u32 len;		/* skb->len, bytes */
+	__u32 mtu;
+	__u32 cpu;
+	__u32 pid;		/* thread group id of the current task */
+	__u32 drop_reason;	/* enum skb_drop_reason, subsystem in the upper 16 bits */
+	__u16 protocol;		/* skb->protocol, host byte order */
+	__u16 vlan_tci;		/* host byte order */
+	__u16 l3_len;		/* valid bytes in l3 */
+	__u16 stack_len;	/* bytes of stack after this struct, values and bytes */
+	char comm[TRACE_COMM_LEN];
+	char ifname[TRACE_IFNAME_LEN];
+	__u8 l3[TRACE_L3_BYTES];
+};
+
+#ifdef __cplusplus
+static_assert(sizeof(trace_function) == 8);
+static_assert(sizeof(trace_values) == 8 + 8 * TRACE_VALUES);
+static_assert(sizeof(trace_bytes) == 16);
+static_assert(sizeof(trace_place) == 16);
+static_assert(sizeof(trace_record) == 256, "wire layout changed: bump TRACE_ABI_VERSION");
+#else
+_Static_assert(sizeof(struct trace_function) == 8, "wire layout changed: bump TRACE_ABI_VERSION");
+_Static_assert(sizeof(struct trace_place) == 16, "wire layout changed: bump TRACE_ABI_VERSION");
+_Static_assert(sizeof(struct trace_record) == 256, "wire layout changed: bump TRACE_ABI_VERSION");
+#endif
+
+#endif /* SKBTRAIL_TRACE_ABI_H */

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The tracer of one session. Two tiers of programs: `entry` runs the filter where packets are first met, `follow`
+ * only asks whether a packet is followed. Both exist for kprobes (single and multi) and for fentry.multi; beside
+ * them one raw tracepoint for drops, and programs where a packet gets a new head or children.
+ */
+#include "kernel_types.h"
+
+#include "trace_abi.h"
+
+#include "kernel_compat.h"
+
+#include "count.h"
+#include "packet.h"
+#include "match.h"
+#include "follow.h"
+#include "emit.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set by the agent once all is attached, cleared first of all when the trace ends. */
+__u32 tracing_on = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);	/* set by the agent */
+	__type(key, u64);		/* address of the function */
+	__type(value, struct trace_function);
+} functions SEC(".maps");
+
+static __always_inline bool is_on(void)
+{
+	return *(volatile u32 *)&tracing_on != 0;
+}
+
+static __always_inline u64 skb_argument(const struct trace_function *function, u64 argument)
+{
+	return function->kind == TRACE_SKB_DOUBLE_POINTER ? read_word(argument) : argument;
+}
+
+/* Second tier: report the hit if the packet is followed, else nothing. */
+static __always_inline int follow(void *ctx, const struct call *call, enum scratch_kind kind)
+{
+	struct packet packet = {.ctx = ctx};
+	const u64 head = head_of(call->skb);
+	struct trace_followed *entry = find_followed(head);
+
+	if (!entry || !is_on())
+		return 0;
+	if (!belongs(entry, call)) {
+		forget(head);
+		return 0;
+	}
+	packet.scratch = my_scratch(kind);
+	if (!packet.scratch || !read_packet(&packet, call))
+		return 0;
+	emit(&packet, entry, &(struct emission){.type = TRACE_HOP});
+	apply_role(entry, &packet);
+	return 0;
+}
+
+/* The entry of a packet already followed, or of one that matches now; NULL when it is neither. */
+static __always_inline struct trace_followed *follow_or_match(const struct packet *packet, u32 *flags)
+{
+	const struct call *call = &packet->scratch->call;
+	const u64 head = (u64)packet->copy->head;
+	struct trace_followed *entry = anything_followed() ? find_followed(head) : NULL;
+
+	if (entry && belongs(entry, call))
+		return entry;
+	if (entry)
+		forget(head);
+	if (is_ending(call->role) || !match(packet))
+		return NULL;
+	*flags |= TRACE_FIRST;
+	return follow_new(packet);
+}
+
+/* First tier: packets are met here, so the filter runs. */
+static __always_inline int enter(void *ctx, const struct call *call, enum scratch_kind kind)
+{
+	struct emission what = {.type = TRACE_HOP};
+	struct packet packet = {.ctx = ctx, .scratch = my_scratch(kind)};
+	struct trace_followed *entry;
+
+	if (!packet.scratch || !read_packet(&packet, call))
+		return 0;
+	entry = follow_or_match(&packet, &what.flags);
+	if (!entry)
+		return 0;
+	emit(&packet, entry, &what);
+	apply_role(entry, &packet);
+	return 0;
+}
+
+static __always_inline bool kprobe_call(struct pt_regs *ctx, struct call *call)
+{
+	const u64 address = kprobe_function(ctx);
+	const struct trace_function *function = bpf_map_lookup_elem(&functions, &address);
+
+	if (!function)
+		return false;
+	*call = (struct call){
+		.address = address,
+		.skb = skb_argument(function, kprobe_argument(ctx, function->argument)),
+		.head_stolen = (u8)kprobe_argument(ctx, 1),
+		.caller = capture_caller ? return_address(ctx) : 0,
+		.role = function->role,
+		.silent = function->silent,
+	};
+	return true;
+}
+
+SEC("?kprobe")
+int entry_kprobe(struct pt_regs *ctx)
+{
+	struct call call;
+
+	return is_on() && kprobe_call(ctx, &call) ? enter(ctx, &call, SCRATCH_ENTRY_KPROBE) : 0;
+}
+
+SEC("?kprobe")
+int follow_kprobe(struct pt_regs *ctx)
+{
+	struct call call;
+
+	return anything_followed() && kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE) : 0;
+}
+
+/*
+ * v7.2, BPF_TRACE_FENTRY_MULTI: one program for many functions. libbpf 1.1 does not know the section name, so the
+ * agent sets type and attach type. Arguments come only through bpf_get_func_arg(), and there are no registers to
+ * show: the caller is the frame behind the traced function, which the agent finds in the stack.
+ */
+static __always_inline u64 fentry_argument(void *ctx, u32 position)
+{
+	u64 value = 0;
+
+	(void)bpf_get_func_arg(ctx, position, &value);
+	return value;
+}
+
+static __always_inline bool fentry_call(void *ctx, struct call *call)
+{
+	const u64 address = bpf_get_func_ip(ctx);
+	const struct trace_function *function = bpf_map_lookup_elem(&functions, &address);
+
+	if (!function)
+		return false;
+	*call = (struct call){
+		.address = address,
+		.skb = skb_argument(function, fentry_argument(ctx, function->argument)),
+		.head_stolen = function->role == TRACE_ROLE_STEAL_HEAD ? (u8)fentry_argument(ctx, 1) : 0,
+		.role = function->role,
+		.silent = function->silent,
+	};
+	return true;
+}
+
+SEC("?fentry.multi")
+int entry_fentry(void *ctx)
+{
+	struct call call;
+
+	return is_on() && fentry_call(ctx, &call) ? enter(ctx, &call, SCRATCH_ENTRY_FENTRY) : 0;
+}
+
+SEC("?fentry.multi")
+int follow_fentry(void *ctx)
+{
+	struct call call;
+
+	return anything_followed() && fentry_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_FENTRY) : 0;
+}
+
+/* Before v6.1 nothing stops a raw tracepoint program from nesting in itself; the second one is counted and skipped. */
+static __always_inline bool enter_scratch(struct scratch *scratch)
+{
+	if (scratch->busy)
+		return false;
+	scratch->busy = 1;
+	return true;
+}
+
+static __always_inline void report_drop(struct bpf_raw_tracepoint_args *ctx, struct scratch *scratch)
+{
+	struct emission what = {.type = TRACE_DROP};
+	const struct call call = {.address = ctx->args[1], .skb = ctx->args[0], .role = TRACE_ROLE_PLAIN};
+	struct packet packet = {.ctx = ctx, .scratch = scratch};
+	struct trace_followed *entry;
+
+	if (has_drop_reason) {
+		what.drop_reason = ctx->args[2];
+		what.flags |= TRACE_HAS_REASON;
+	}
+	if (!read_packet(&packet, &call))
+		return;
+	entry = follow_or_match(&packet, &what.flags);
+	if (entry)
+		emit(&packet, entry, &what);
+}
+
+SEC("?raw_tp/kfree_skb")
+int drop_skb(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct scratch *scratch;
+
+	if (!is_on())
+		return 0;
+	scratch = my_scratch(SCRATCH_DROP);
+	if (!scratch)
+		return 0;
+	if (!enter_scratch(scratch)) {
+		count_skipped_hit();
+		return 0;
+	}
+	report_drop(ctx, scratch);
+	scratch->busy = 0;
+	return 0;
+}
+
+/*
+ * Where identities are handed on. Global functions: the verifier looks at each once, and not again at every step of the
+ * loops that call them.
+ */
+
+/* The skb has its new head now: the identity moves there. */
+__noinline int expanded(u64 skb)
+{
+	struct trace_followed identity, *before = bpf_map_lookup_elem(&expanding, &skb);
+	u64 head;
+
+	if (!before)
+		return 0;
+	identity = *before;
+	(void)bpf_map_delete_elem(&expanding, &skb);
+	head = head_of(skb);
+	identity.dying_skb = 0;
+	if (!is_followed(head))
+		(void)remember(head, &identity);
+	return 0;
+}
+
+__noinline int child_of(u64 parent_skb, u64 child_skb)
+{
+	const struct trace_followed *parent;
+
+	if (!child_skb)
+		return 0;
+	parent = find_followed(head_of(parent_skb));
+	if (parent && !parent->dying_skb)
+		follow_child(child_skb, parent);
+	return 0;
+}
+
+#define MAX_CHILDREN 64		/* an IPv6 datagram of 64 KiB at the smallest MTU has 53; GSO_MAX_SEGS may be more */
+
+/* Those beyond MAX_CHILDREN start as packets of their own. */
+__noinline int children_of(u64 parent_skb, u64 child)
+{
+	for (int i = 0; i < MAX_CHILDREN; i++) {
+		/* An error is returned as a pointer into the last page. */
+		if (!child || child >= (u64)-4095)
+			break;
+		child_of(parent_skb, child);
+		child = (u64)BPF_CORE_READ((struct sk_buff *)child, next);
+	}
+	return 0;
+}
+
+/*
+ * A datagram that the socket layer has built piece by piece is a list of packets already: fragmenting it only parts
+ * them. The first one is the datagram itself, the others are its children.
+ */
+__noinline int fragments_of(u64 datagram)
+{
+	const struct sk_buff *skb = (const void *)datagram;
+	const struct skb_shared_info *shared = (const void *)(BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end));
+
+	return children_of(datagram, (u64)BPF_CORE_READ(shared, frag_list));
+}
+
+/*
+ * v6.10, one kprobe.session for all functions that hand an identity on. A call is watched to its return only if its
+ * packet is followed. The agent sets the attach type, which libbpf 1.1 does not know.
+ */
+SEC("?kprobe")
+int moves_session(struct pt_regs *ctx)
+{
+	const u64 address = bpf_get_func_ip(ctx);
+	const struct trace_function *function;
+	u64 *cookie, skb;
+
+	if (!anything_followed())
+		return 1;
+	function = bpf_map_lookup_elem(&functions, &address);
+	cookie = session_cookie(ctx);
+	if (!function || !cookie)
+		return 1;
+	if (session_is_return(ctx)) {
+		skb = *cookie;
+		if (function->move == TRACE_MOVE_EXPANDED)
+			expanded(skb);
+		else if (function->move == TRACE_MOVE_CHILD)
+			child_of(skb, return_value(ctx));
+		else
+			children_of(skb, return_value(ctx));
+		return 0;
+	}
+	skb = kprobe_argument(ctx, function->argument);
+	if (!find_followed(head_of(skb)))
+		return 1;
+	if (function->move == TRACE_MOVE_FRAGMENTS) {
+		fragments_of(skb);
+		return 1;
+	}
+	*cookie = skb;
+	return 0;
+}
+
+/*
+ * The same before v6.10: a trampoline for each. Global functions take numbers, but the verifier knows that the words of
+ * this context are packets: read as memory, they are numbers.
+ */
+static __always_inline u64 trampoline_word(const u64 *ctx, u32 position)
+{
+	return read_word((u64)(ctx + position));
+}
+
+/* fexit finds the return value behind the arguments. */
+#define AT_RETURN(function, arguments, what)                                                      \
+	SEC("?fexit/" #function)                                                                  \
+	int fexit_##function(const u64 *ctx)                                                      \
+	{                                                                                         \
+		if (!anything_followed())                                                         \
+			return 0;                                                                 \
+		what(trampoline_word(ctx, 0), trampoline_word(ctx, arguments));                   \
+		return 0;                                                                         \
+	}
+
+AT_RETURN(skb_copy, 2, child_of)
+AT_RETURN(skb_copy_expand, 4, child_of)
+AT_RETURN(__pskb_copy_fclone, 4, child_of)
+AT_RETURN(ip_frag_next, 2, child_of)
+AT_RETURN(ip6_frag_next, 2, child_of)
+AT_RETURN(skb_segment, 2, children_of)
+#undef AT_RETURN
+
+SEC("?fexit/pskb_expand_head")
+int fexit_pskb_expand_head(const u64 *ctx)
+{
+	if (anything_followed())
+		expanded(trampoline_word(ctx, 0));
+	return 0;
+}
+
+SEC("?fentry/ip_do_fragment")
+int fentry_ip_do_fragment(const u64 *ctx)
+{
+	if (anything_followed())
+		fragments_of(trampoline_word(ctx, 2));
+	return 0;
+}
+
+SEC("?fentry/ip6_fragment")
+int fentry_ip6_fragment(const u64 *ctx)
+{
+	if (anything_followed())
+		fragments_of(trampoline_word(ctx, 2));
+	return 0;
+}

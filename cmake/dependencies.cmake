@@ -1,0 +1,28 @@
+# Everything comes as a Debian package; `./dev build` installs what is missing. The error names package and version.
+find_package(PkgConfig REQUIRED)
+
+function(skbtrail_require target module minimum package)
+  pkg_check_modules(${target} IMPORTED_TARGET ${module}>=${minimum})
+  if(NOT ${target}_FOUND)
+    message(FATAL_ERROR "${module} ${minimum} or newer is missing: apt-get install ${package}, or run ./dev build")
+  endif()
+endfunction()
+
+skbtrail_require(LIBBPF libbpf 1.1 libbpf-dev)
+skbtrail_require(LIBPCAP libpcap 1.10 libpcap-dev)
+skbtrail_require(LIBMNL libmnl 1.0.4 libmnl-dev)
+skbtrail_require(RE2 re2 0 libre2-dev)  # Debian 12 gives it no version
+skbtrail_require(GRPC grpc++ 1.51 libgrpc++-dev)
+skbtrail_require(PROTOBUF protobuf 3.21 libprotobuf-dev)
+skbtrail_require(PROMETHEUS prometheus-cpp-core 1.0 prometheus-cpp-dev)
+skbtrail_require(HTTPLIB cpp-httplib 0.11 libcpp-httplib-dev)
+skbtrail_require(YAMLCPP yaml-cpp 0.7 libyaml-cpp-dev)
+find_package(CLI11 2.1 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(Threads REQUIRED)
+
+find_program(BPF_CLANG NAMES clang-16 clang-17 clang-18 clang-19 clang REQUIRED
+  DOC "clang that compiles the BPF programs (apt-get install clang-16)")
+find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin REQUIRED DOC "bpftool (apt-get install bpftool)")
+find_program(PROTOC NAMES protoc REQUIRED DOC "protoc (apt-get install protobuf-compiler)")
+find_program(GRPC_CPP_PLUGIN NAMES grpc_cpp_plugin REQUIRED DOC "grpc_cpp_plugin (apt-get install protobuf-compiler-grpc)")

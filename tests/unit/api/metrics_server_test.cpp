@@ -1,0 +1,94 @@
+#include "api/metrics_server.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "base/unique_fd.h"
+
+namespace skbtrail {
+namespace {
+
+std::string ask(std::uint16_t port, const std::string& request) {
+  const UniqueFd socket{::socket(AF_INET, SOCK_STREAM, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  REQUIRE(::send(socket.get(), request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
+  std::string answer;
+  char buffer[4096];
+  for (ssize_t got = 0; (got = ::recv(socket.get(), buffer, sizeof(buffer), 0)) > 0;)
+    answer.append(buffer, static_cast<std::size_t>(got));
+  return answer;
+}
+
+std::string get(std::uint16_t port, const std::string& path, const std::string& header = "") {
+  return ask(port, "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + "\r\n");
+}
+
+TEST_CASE("an address that is none is refused with an example") {
+  for (const char* wrong : {"", "9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:port", "127.0.0.1:70000", "::1:9464"}) {
+    const auto address = parse_listen_address(wrong);
+    REQUIRE_FALSE(address);
+    CHECK(address.error().message.find("such as") != std::string::npos);
+  }
+}
+
+TEST_CASE("addresses of both families") {
+  CHECK(parse_listen_address("127.0.0.1:9464")->host == "127.0.0.1");
+  CHECK(parse_listen_address("[::1]:1")->host == "::1");
+  CHECK(parse_listen_address(":9464")->host == "::");
+  CHECK(parse_listen_address(":9464")->port == 9464);
+}
+
+TEST_CASE("a port that is taken, or an address of somebody else, is an error") {
+  const auto first = MetricsServer::start({.host = "127.0.0.1", .port = 0}, [](auto) { return std::string{}; });
+  REQUIRE(first);
+  const auto second =
+      MetricsServer::start({.host = "127.0.0.1", .port = (*first)->port()}, [](auto) { return std::string{}; });
+  REQUIRE_FALSE(second);
+  CHECK(second.error().message.find("Address already in use") != std::string::npos);
+  CHECK_FALSE(MetricsServer::start({.host = "203.0.113.1", .port = 0}, [](auto) { return std::string{}; }));
+}
+
+TEST_CASE("the page is served in the form that was asked for, and nothing else is there") {
+  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0}, [](ExpositionFormat format) {
+    return std::string(format == ExpositionFormat::Text ? "text page" : "open page");
+  });
+  REQUIRE(server);
+  const auto port = (*server)->port();
+  CHECK(get(port, "/metrics").find("text page") != std::string::npos);
+  const auto open = get(port, "/metrics", "Accept: application/openmetrics-text\r\n");
+  CHECK(open.find("open page") != std::string::npos);
+  CHECK(open.find("Content-Type: application/openmetrics-text; version=1.0.0") != std::string::npos);
+  CHECK(get(port, "/").find("404") != std::string::npos);
+  CHECK(
+      ask(port, "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").find(" 404 ") !=
+      std::string::npos);
+}
+
+TEST_CASE("a connection has one request, so that those who keep theirs open hold no thread") {
+  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0}, [](auto) { return std::string("page"); });
+  REQUIRE(server);
+  const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+  // The server ends the connection, else this would wait for it until its patience ends.
+  const auto answer = ask((*server)->port(), request + request);
+  CHECK(answer.find("Connection: close") != std::string::npos);
+  CHECK(answer.find("page") == answer.rfind("page"));
+}
+
+TEST_CASE("when there is no page the reason is served") {
+  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0},
+                                           [](auto) -> Result<std::string> { return refuse(EIO, "no table"); });
+  REQUIRE(server);
+  const auto answer = get((*server)->port(), "/metrics");
+  CHECK(answer.find(" 503 ") != std::string::npos);
+  CHECK(answer.find("no table") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace skbtrail

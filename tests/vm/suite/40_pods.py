@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Names of pods in events, and traces of pods only: with a container runtime that says what the test says.
+
+Pods are namespaces with a veth pair into a bridge, as the CNI plugin `bridge` makes them. The runtime is
+tests/support/scripted_runtime, behind the socket that containerd would have.
+"""
+
+import collections
+import contextlib
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import time
+
+import suite_lib as lab
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+RUNTIME = ROOT / "build/release/tests/scripted_runtime"
+SOCKET = pathlib.Path("/run/containerd/containerd.sock")
+SCRIPT = pathlib.Path("/dev/shm/pods.json")
+HOST = os.stat("/proc/self/ns/net").st_ino
+GATEWAY = "10.88.0.1"
+# One function for each step of a way across a bridge, from socket to socket.
+STEPS = "__ip_local_out|dev_hard_start_xmit|br_handle_frame|__br_forward|ip_rcv|udp_rcv|udp_queue_rcv_one_skb"
+IN_TIME = 10     # seconds for what takes a tenth of one; emulation is slow
+
+
+class Pod:
+    """One pod of the bridge network: its namespace, its link, and what the runtime says of it."""
+
+    def __init__(self, number, name, **labels):
+        self.name, self.link, self.ip = name, f"vh{number}", f"10.88.0.{number + 1}"
+        self.netns = lab.Netns()
+        lab.run("ip", "link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", self.netns)
+        lab.run("ip", "link", "set", self.link, "master", "cni0", "up")
+        self.netns.ip("addr", "add", f"{self.ip}/24", "dev", "eth0")
+        self.netns.ip("link", "set", "eth0", "up")
+        self.netns.ip("route", "add", "default", "via", GATEWAY)
+        self.said = {"id": name, "namespace": "shop", "name": name, "uid": f"uid-{name}", "netns": self.netns.path,
+                     "ips": [self.ip], "labels": labels}
+
+    def send(self, address, port=9999):
+        with lab.socket_in(self.netns, socket.AF_INET) as sender:
+            sender.sendto(b"x", (address, port))
+
+    def receiver(self, port=9999):
+        receiver = lab.socket_in(self.netns, socket.AF_INET)
+        receiver.bind((self.ip, port))
+        receiver.settimeout(IN_TIME)
+        return receiver
+
+    def delete(self):
+        self.netns.delete()
+
+
+@contextlib.contextmanager
+def runtime():
+    SOCKET.parent.mkdir(parents=True, exist_ok=True)
+    with lab.background(RUNTIME, SOCKET, SCRIPT, stderr=subprocess.STDOUT):
+        if not lab.wait_until(SOCKET.exists, IN_TIME):
+            raise RuntimeError("the scripted runtime does not listen")
+        yield
+    SOCKET.unlink(missing_ok=True)
+
+
+def publish(*pods):
+    """What the runtime says from now on."""
+    half = SCRIPT.with_suffix(".half")
+    half.write_text(json.dumps([pod.said if isinstance(pod, Pod) else pod for pod in pods]))
+    half.rename(SCRIPT)
+
+
+def named(event, field="pod"):
+    """(name, side) of an event's pod, or None."""
+    pod = event.get(field)
+    return pod and (pod["name"], pod.get("side"))
+
+
+def hops(trace):
+    return [event for event in trace.events if event["type"] in ("hop", "drop")]
+
+
+def place(event, pods):
+    """Where an event is, as (pod, side) by what the test knows of namespaces and links."""
+    for pod in pods:
+        if event["netns"] == pod.netns.inode:
+            return (pod.name, "inside")
+        if event["netns"] == HOST and event["ifname"] == pod.link:
+            return (pod.name, "host")
+    return None
+
+
+def bridge():
+    if not lab.load_module("bridge"):
+        return False
+    lab.run("ip", "link", "add", "cni0", "type", "bridge")
+    lab.run("ip", "addr", "add", f"{GATEWAY}/24", "dev", "cni0")
+    lab.run("ip", "link", "set", "cni0", "up")
+    return True
+
+
+def without_a_runtime():
+    with lab.test("without a runtime a trace is as it was, without a word about pods"), lab.NetnsPair() as pair:
+        with lab.Trace("--probes", "path", "icmp") as trace:
+            pair.left.run("ping", "-c1", pair.right.v4)
+        assert hops(trace) and not any(key in event for event in hops(trace) for key in ("pod", "src", "cgroup_id"))
+        assert "pod" not in trace.stderr, trace.stderr
+    with lab.test("without a runtime a trace of a pod is refused, with the sockets that were looked for"):
+        done = lab.run("skbtrail", "trace", "--pod", "shop/a", check=False)
+        assert done.returncode == 3, done
+        assert "--pod" in done.stderr and "/run/containerd/containerd.sock" in done.stderr, done.stderr
+
+
+def hop_by_hop(a, b):
+    publish(a, b)
+    modules = ["--kmods", "bridge"] if pathlib.Path("/sys/kernel/btf/bridge").exists() else []
+    functions = STEPS if modules else "|".join(step for step in STEPS.split("|") if "br_" not in step)
+    with b.receiver() as receiver, lab.Trace(*modules, "--filter-func", functions, f"udp and dst host {b.ip}") as trace:
+        # The first packet asks for the neighbour's address; the second one goes its way in one go.
+        for _ in range(2):
+            a.send(b.ip)
+            receiver.recv(16)
+        trace.wait_for(lambda event: event.get("func", "").startswith("udp_queue") and event["netns"] == b.netns.inode)
+    events = hops(trace)
+    print(collections.Counter((event["func"], event["ifname"], named(event)) for event in events))
+    with lab.test("from pod to pod each hop has the right pod at the right side"):
+        wrong = [event for event in events if named(event) != place(event, (a, b))]
+        assert events and not wrong, wrong[:3]
+    with lab.test("the way is seen at the sender's socket, at both links from inside and outside, and at the receiver"):
+        seen = {(place(event, (a, b)), event["ifname"]) for event in events}
+        wanted = {(("a", "inside"), None), (("a", "inside"), "eth0"), (("b", "host"), b.link), (("b", "inside"), "eth0")}
+        wanted |= {(("a", "host"), a.link)} if modules else set()
+        assert wanted <= seen, wanted - seen
+        assert any(event["func"].startswith("udp_queue") for event in events)
+    with lab.test("both addresses have the names of their pods at every hop"):
+        wrong = [event for event in events if (named(event, "src"), named(event, "dst")) != (("a", None), ("b", None))]
+        assert not wrong, wrong[:3]
+
+
+def scopes(a, b):
+    with lab.test("only packets of the pod that was asked for are met"):
+        publish(a, b)
+        with lab.Trace("--probes", "path", "--pod", "shop/b", "udp") as trace:
+            a.send(GATEWAY, 9001)
+            b.send(GATEWAY, 9002)
+            trace.wait_for(lambda event: (event.get("tuple") or {}).get("dport") == 9002)
+        assert {event["tuple"]["dport"] for event in hops(trace) if event["tuple"]} == {9002}, trace.functions()
+        assert "pod 'shop/b': 1 on this node" in trace.stderr, trace.stderr
+    with lab.test("a packet to the pod is met at the node's end of its link"):
+        with lab.Trace("--probes", "path", "--pod-selector", "app notin (web)", "-n", "shop", "udp") as trace:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(b"x", (a.ip, 9003))
+                sender.sendto(b"x", (b.ip, 9004))
+            trace.wait_for(lambda event: (event.get("tuple") or {}).get("dport") == 9004)
+        assert {event["tuple"]["dport"] for event in hops(trace) if event["tuple"]} == {9004}
+        assert named(hops(trace)[0]) == ("b", "host"), hops(trace)[0]
+    with lab.test("a pod that is not there yet is waited for, and met once it is"):
+        publish(a)
+        with lab.Trace("--probes", "path", "--pod", "shop/b", "udp") as trace:
+            b.send(GATEWAY, 9005)
+            publish(a, b)
+            met = False
+            for _ in range(20):
+                b.send(GATEWAY, 9006)
+                met = met or trace.wait_for(lambda event: (event.get("tuple") or {}).get("dport") == 9006, deadline=1)
+                if met:
+                    break
+        assert met and "no pod 'shop/b' on this node: waiting for it" in trace.stderr, trace.stderr
+        assert {event["tuple"]["dport"] for event in hops(trace) if event["tuple"]} == {9006}
+
+
+def unknown_for_a_while(a, b):
+    with lab.test("a pod's first packets wait for its name"):
+        publish(a)
+        with lab.Trace("--probes", "path", f"udp and src host {b.ip}") as trace:
+            b.send(GATEWAY)
+            publish(a, b)
+            trace.wait_for(lambda event: event["netns"] == b.netns.inode)
+        inside = [event for event in hops(trace) if event["netns"] == b.netns.inode]
+        assert inside and all(named(event) == ("b", "inside") for event in inside), (inside[:1], trace.stderr)
+        orders = collections.defaultdict(list)
+        for event in hops(trace):
+            orders[event["packet"]].append(event["ts"])
+        assert all(order == sorted(order) for order in orders.values()), orders
+    with lab.test("a namespace that never becomes a pod's goes out without a name, and is counted"):
+        with lab.Netns() as stranger, lab.Trace("--probes", "path", "icmp") as trace:
+            inode = stranger.inode
+            stranger.run("ping", "-c2", "-i", "0.3", "127.0.0.1")
+            trace.wait_for(lambda event: event["netns"] == inode)
+        inside = [event for event in hops(trace) if event["netns"] == inode]
+        assert inside and not any(named(event) for event in inside)
+        assert f"{len(inside)} events have no pod" in trace.stderr, (len(inside), trace.stderr)
+        assert trace.totals.lost == 0, trace.totals
+
+
+def of_the_host(a):
+    uid = "0f3c5b0e-6a1d-4a39-9c1e-1b2c3d4e5f60"
+    mounts = [line.split()[4] for line in open("/proc/self/mountinfo", encoding="ascii") if " - cgroup2 " in line]
+    if not mounts:
+        lab.skip("a pod of the host's network is told by its cgroup", "cgroup2")
+        return
+    cgroup = pathlib.Path(mounts[0]) / f"kubepods/pod{uid}" / ("a" * 64)
+    cgroup.mkdir(parents=True)
+    publish(a, {"id": "proxy", "namespace": "kube", "name": "proxy", "uid": uid})
+    send = "echo x >/dev/udp/{}/{}"
+    with lab.test("a pod of the host's network is told by its cgroup, and nothing else of the host is met"):
+        with lab.Trace("--probes", "path", "--pod", "kube/proxy", "udp") as trace:
+            lab.wait_until(lambda: "1 on this node" in (trace.stdout_path.parent / "stderr").read_text(), IN_TIME)
+            lab.run("bash", "-c", send.format(a.ip, 9007))
+            lab.run("bash", "-c", f"echo $$ >{cgroup}/cgroup.procs; " + send.format(a.ip, 9008))
+            trace.wait_for(lambda event: (event.get("tuple") or {}).get("dport") == 9008)
+        assert {event["tuple"]["dport"] for event in hops(trace) if event["tuple"]} == {9008}
+        first = hops(trace)[0]
+        assert named(first) == ("proxy", "inside") and first["cgroup_id"] == cgroup.stat().st_ino, first
+
+
+def coming_and_going(count=20):
+    """Pods come and go while they send. The runtime tells of each after its network is there, as a kubelet's does."""
+    truth = {}
+    with lab.Trace("--probes", "path", "udp dst port 9009") as trace:
+        for number in range(count):
+            pod = Pod(100 + number, f"p{number}")
+            truth.setdefault(pod.netns.inode, []).append((pod, time.time()))
+            publish(pod)
+            for _ in range(3):
+                pod.send(GATEWAY, 9009)
+                time.sleep(0.05)
+            pod.delete()
+    wrong, nameless, total = [], 0, 0
+    for event in hops(trace):
+        if event["netns"] not in truth:
+            continue
+        total += 1
+        # Of a namespace number that was given twice, either pod may be meant.
+        right = {pod.name for pod, _ in truth[event["netns"]]}
+        nameless += named(event) is None
+        if named(event) and named(event)[0] not in right:
+            wrong.append(event)
+    print(f"{count} pods came and went: {total} events inside, {nameless} without a name, {len(wrong)} with a wrong one; "
+          f"{trace.stderr.strip().splitlines()[-2:]}")
+    with lab.test("no event of a pod that comes and goes has the name of another"):
+        assert total >= count and not wrong, wrong[:3]
+    with lab.test("at most a tenth of their events has no name"):
+        assert nameless * 10 <= total, (nameless, total)
+
+
+def main():
+    without_a_runtime()
+    if not RUNTIME.exists():
+        lab.skip("names of pods", f"{RUNTIME.relative_to(ROOT)}: cmake --build --preset release")
+    elif not bridge():
+        lab.skip("names of pods", "the module bridge")
+    else:
+        with runtime():
+            a, b = Pod(1, "a", app="web"), Pod(2, "b", app="db")
+            hop_by_hop(a, b)
+            scopes(a, b)
+            unknown_for_a_while(a, b)
+            of_the_host(a)
+            coming_and_going()
+    lab.finish()
+
+
+main()
