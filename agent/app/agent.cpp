@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "api/loki_client.h"
+#include "sink/push_metrics.h"
 #include "sink/session_metrics.h"
 
 namespace skbtrail {
@@ -12,8 +14,8 @@ SessionLimits limits_of(const AgentConfig& config) {
   return {.max_running = config.sessions_max_running, .max_waiting = config.sessions_max_waiting};
 }
 
-void tell(const Error& error) {
-  std::fprintf(stderr, "skbtrail agent: %s\n", error.message.c_str());
+void tell(const std::string& line) {
+  std::fprintf(stderr, "skbtrail agent: %s\n", line.c_str());
 }
 
 std::string session_page(const SessionManager& manager, ExpositionFormat format) {
@@ -44,28 +46,50 @@ Result<> Agent::start_parts() {
                                  .version = SKBTRAIL_VERSION,
                                  .commit = SKBTRAIL_COMMIT},
                                 pod_views(pods_.source.get())));
+  TRY(start_push());
   sessions_ = std::make_unique<AgentSessions>(AgentSessions::Settings{
       .node = config_.node,
       .limits = limits_of(config_),
       .pods = pods_.source.get(),
       .why_no_pods = pods_.source ? "" : "pods are not known on this node: no container runtime",
       .listeners = {},
-      .receivers = {}});
+      .receivers = push_ ? std::vector<LineReceiver*>{push_.get()} : std::vector<LineReceiver*>{}});
   sessions_->begin();
   metrics_ = TRY(MetricsServer::start(*address, [this](ExpositionFormat format) { return metrics_page(format); }));
   next_collection_ = Monitor::Clock::now() + Monitor::kPeriod;
   return {};
 }
 
+Result<> Agent::start_push() {
+  if (config_.loki_url.empty())
+    return {};
+  auto store = open_loki({.url = config_.loki_url,
+                          .tenant = config_.loki_tenant,
+                          .basic_auth_file = config_.loki_basic_auth_file,
+                          .bearer_token_file = config_.loki_bearer_token_file,
+                          .ca_file = config_.loki_ca_file});
+  if (!store)
+    return within("loki", std::move(store.error()));
+  LokiLabels labels = config_.loki_labels;
+  labels["node"] = config_.node;
+  push_ = std::make_unique<LogPush>(LogPush::Settings{.node = config_.node,
+                                                      .labels = std::move(labels),
+                                                      .queue_bytes = config_.loki_queue_bytes,
+                                                      .batch_bytes = config_.loki_batch_bytes,
+                                                      .batch_time = config_.loki_batch_time},
+                                    std::move(*store), [](const std::string& line) { tell(line); });
+  return {};
+}
+
 // Tables are read also when nobody scrapes: they are finite.
 void Agent::turn(Monitor::Clock::time_point now) {
   if (const auto followed = monitor_->follow_pods(); !followed)
-    tell(followed.error());
+    tell(followed.error().message);
   if (now < next_collection_)
     return;
   next_collection_ += Monitor::kPeriod;
   if (const auto collected = monitor_->collect(now); !collected)
-    tell(collected.error());
+    tell(collected.error().message);
 }
 
 void Agent::take_over(const AgentConfig& config) {
@@ -75,7 +99,8 @@ void Agent::take_over(const AgentConfig& config) {
 
 Result<std::string> Agent::metrics_page(ExpositionFormat format) {
   const auto families = TRY(monitor_->collect(Monitor::Clock::now()));
-  return joined(exposition(*families, format), session_page(sessions_->manager(), format), format);
+  auto page = joined(exposition(*families, format), session_page(sessions_->manager(), format), format);
+  return push_ ? joined(std::move(page), exposition(push_families(push_->numbers()), format), format) : page;
 }
 
 }  // namespace skbtrail

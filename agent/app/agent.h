@@ -10,6 +10,7 @@
 #include "app/agent_sessions.h"
 #include "base/result.h"
 #include "monitor/monitor.h"
+#include "sink/log_push.h"
 
 namespace skbtrail {
 
@@ -35,12 +36,14 @@ public:
 private:
   explicit Agent(AgentConfig config) : config_(std::move(config)) {}
   Result<> start_parts();
+  Result<> start_push();
   Result<std::string> metrics_page(ExpositionFormat format);
 
   AgentConfig config_;
   HostRoot host_;
   AgentPods pods_;
   std::unique_ptr<Monitor> monitor_;
+  std::unique_ptr<LogPush> push_;  // null: none is wanted
   std::unique_ptr<AgentSessions> sessions_;
   std::unique_ptr<MetricsServer> metrics_;
   Monitor::Clock::time_point next_collection_{};

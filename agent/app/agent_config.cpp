@@ -76,7 +76,7 @@ struct Row {
 using C = AgentConfig;
 
 const std::vector<Row>& rows() {
-  static const std::vector<Row> table{
+  static const std::vector<Row> kRows{
       {"node", "--node", "", Text{&C::node}, false,
        "the node's name in events and status; empty: the variable `NODE_NAME`, else the host's name"},
       {"metrics.listen", "--metrics-listen", "127.0.0.1:9464", Address{&C::metrics_listen}, false,
@@ -131,7 +131,7 @@ const std::vector<Row>& rows() {
       {"loki.queueBytes", "--loki-queue-bytes", "8M", Size{&C::loki_queue_bytes, 64U << 10, 1U << 30}, false,
        "memory for lines that wait; what finds no room is counted as lost"},
       {"loki.batchBytes", "--loki-batch-bytes", "1M", Size{&C::loki_batch_bytes, 1U << 10, 16U << 20}, false,
-       "a request has about so many bytes at most, before compression"},
+       "a request is sent as soon as it has so many bytes, before compression"},
       {"loki.batchSeconds", "--loki-batch-seconds", "1",
        Seconds{&C::loki_batch_time, std::chrono::seconds(1), std::chrono::seconds(60)}, false,
        "a line waits so long for others"},
@@ -142,7 +142,7 @@ const std::vector<Row>& rows() {
       {"loki.caFile", "--loki-ca-file", "", Text{&C::loki_ca_file}, false,
        "certificates that the store's is checked with; empty: the system's"},
   };
-  return table;
+  return kRows;
 }
 
 const Row* find_row(std::string_view key) {
@@ -361,8 +361,8 @@ private:
   Result<> read_key(const YAML::Mark& mark, const YAML::Node& value, const std::string& key) {
     if (!seen_.insert(key).second)
       return at(mark, "'" + key + "' is there twice");
-    static const std::set<std::string> known_sections = sections();
-    if (known_sections.contains(key))
+    static const std::set<std::string> kKnownSections = sections();
+    if (kKnownSections.contains(key))
       return read_section(value, key);
     const Row* row = find_row(key);
     if (!row)
@@ -530,7 +530,7 @@ bool differs(const AgentConfig& one, const AgentConfig& other, const Row& row) {
 }  // namespace
 
 const std::vector<ConfigKey>& config_keys() {
-  static const auto keys = [] {
+  static const auto kKeys = [] {
     std::vector<ConfigKey> made;
     for (const Row& row : rows())
       made.push_back({.key = row.key,
@@ -542,7 +542,7 @@ const std::vector<ConfigKey>& config_keys() {
                       .environment = environment_name(row.key)});
     return made;
   }();
-  return keys;
+  return kKeys;
 }
 
 std::map<std::string, std::string> process_environment() {

@@ -32,8 +32,8 @@ struct TraceSpec {
   std::string function_pattern = {};  // regular expression, full match; empty: the whole set
   // Regular expressions that match any part of a name: with Path beside that set, with All instead of it.
   std::vector<std::string> functions = {};
-  std::uint32_t netns_inum = 0;       // 0: any
-  std::uint32_t ifindex = 0;          // 0: any
+  std::uint32_t netns_inum = 0;  // 0: any
+  std::uint32_t ifindex = 0;     // 0: any
   MarkFilter mark = {};
   bool pods = false;                      // name the pods of events
   bool only_pods = false;                 // only packets of the pods that were asked for

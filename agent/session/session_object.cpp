@@ -107,10 +107,14 @@ Result<std::chrono::seconds> bounded_time(const json& value, const SpecField& fi
 
 // ---- selectors
 
+std::string member_path(std::string path, const std::string& name) {
+  return path.append(".").append(name);
+}
+
 Result<> check_members(const json& object, std::initializer_list<std::string_view> known, const std::string& path) {
   for (const auto& [name, unused] : object.items())
     if (std::ranges::find(known, name) == known.end())
-      return wrong(path + "." + name, "there is no such field; there are " + listed(known));
+      return wrong(member_path(path, name), "there is no such field; there are " + listed(known));
   return {};
 }
 
@@ -135,7 +139,7 @@ Result<std::map<std::string, std::string>> match_labels(const json& value, const
   std::map<std::string, std::string> labels;
   for (const auto& [key, label] : value.items()) {
     TRY(check_label_key(key, path));
-    labels.emplace(key, TRY(label_value(label, path + "." + key)));
+    labels.emplace(key, TRY(label_value(label, member_path(path, key))));
   }
   return labels;
 }
@@ -534,7 +538,7 @@ std::string selector_text(const SelectorSpec& selector) {
   };
   const auto add = [&](const std::string& requirement) { text += (text.empty() ? "" : ",") + requirement; };
   for (const auto& [key, value] : selector.match_labels)
-    add(key + "=" + value);
+    add(std::string(key).append("=").append(value));
   for (const auto& one : selector.match_expressions) {
     if (one.op == "Exists") {
       add(one.key);

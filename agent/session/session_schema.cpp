@@ -82,7 +82,7 @@ const SpecField kSpecFields[] = {
      .member = &Spec::ttl_after_finished,
      .description = "Seconds after its end when the object is deleted.",
      .minimum = 0,
-     .maximum = 7 * 24 * 3600},
+     .maximum = std::uint64_t{7} * 24 * 3600},
 };
 
 const SpecRule kSpecRules[] = {

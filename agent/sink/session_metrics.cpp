@@ -4,33 +4,13 @@
 #include <string>
 #include <utility>
 
+#include "sink/metric_values.h"
+
 namespace skbtrail {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-
-using Labels = std::vector<std::pair<std::string, std::string>>;
-
-ClientMetric labelled(const Labels& labels) {
-  ClientMetric metric;
-  for (const auto& [name, value] : labels)
-    metric.label.push_back({name, value});
-  return metric;
-}
-
-ClientMetric counted(const Labels& labels, std::uint64_t value) {
-  auto metric = labelled(labels);
-  metric.counter.value = static_cast<double>(value);
-  return metric;
-}
-
-ClientMetric gauged(const Labels& labels, std::uint64_t value) {
-  auto metric = labelled(labels);
-  metric.gauge.value = static_cast<double>(value);
-  return metric;
-}
 
 MetricFamily by_phase(std::span<const SessionNumbers> sessions) {
   MetricFamily family{

@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Every example in README.md and docs/ that begins with `$ skbtrail` runs as it is printed, only shorter."""
+"""Every example in README.md and docs/ that begins with `$ skbtrail` runs as it is printed, only shorter.
 
+They run in a folder with the files that they name: agent.yaml is the whole file of docs/configuration.md."""
+
+import os
 import pathlib
 import re
+import tempfile
 
 import suite_lib as lab
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 lab.load_module("nf_tables")
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-EXAMPLE = re.compile(r"^\$ (skbtrail (?:trace|check|top|agent)\b.*)$", re.MULTILINE)
+EXAMPLE = re.compile(r"^\$ ((?:[A-Z_]+=\S+ )*skbtrail (?:trace|check|top|agent)\b.*)$", re.MULTILINE)
 CLOSING = re.compile(r"^packets \d+, events \d+, lost \d+ .*, backend \S+$", re.MULTILINE)
 MODULE_BTF = [file for file in pathlib.Path("/sys/kernel/btf").glob("*") if file.name != "vmlinux"]
 DEADLINE = 300  # single kprobes attach slowly, and those of the example before may still be on their way out
@@ -25,9 +29,18 @@ def examples():
     return [(page, command) for command, page in found.items()]
 
 
+def write_files():
+    """What examples name as a file of theirs, in the folder in which they run."""
+    whole, = re.findall(r"^## A whole file\n```yaml\n(.*?)^```$", (ROOT / "docs/configuration.md").read_text(),
+                        re.MULTILINE | re.DOTALL)
+    pathlib.Path("agent.yaml").write_text(whole)
+
+
 def shortened(command):
     """What runs until it is interrupted ends by itself after a second."""
-    if command.startswith("skbtrail agent"):
+    if "--check-config" in command:
+        return command
+    if "skbtrail agent" in command:
         # Ended by SIGTERM, its status is what counts.
         return f"{command} & sleep 3; kill $!; wait $!"
     if command == "skbtrail top":
@@ -49,6 +62,8 @@ def try_example(command):
         assert CLOSING.search(done.stderr), done.stderr[-2000:]
 
 
+os.chdir(tempfile.mkdtemp(prefix="examples-", dir="/dev/shm"))
+write_files()
 with lab.Netns("blue") as blue, lab.Netns() as other:
     ends = lab.veth(blue, other, devices=("eth0", "eth0"))
     found = examples()
