@@ -45,6 +45,7 @@ void SessionTally::accept(const PacketEvent& event) {
 
 std::vector<TopDrop> SessionTally::top_drops() const {
   std::vector<TopDrop> drops;
+  drops.reserve(kinds_.size());
   for (const auto& [kind, count] : kinds_)
     drops.push_back({.reason = kind.first, .function = kind.second, .count = count});
   std::ranges::stable_sort(drops, std::greater{}, &TopDrop::count);
