@@ -37,7 +37,7 @@ struct Access {
   std::string name = {};            // empty: of no certain object
 };
 
-// All methods: any thread, several at once. Each may wait, for five seconds at most: a connection's thread does.
+// All methods: any thread, several at once. Each may wait, for two seconds at most: a connection's thread does.
 class Authorizer {
 public:
   virtual ~Authorizer() = default;
