@@ -24,9 +24,9 @@ struct HttpLimits {
 };
 
 struct HttpHead {
-  std::string method;  // as sent: capital letters
-  std::string path;    // begins with '/'; still percent-encoded
-  std::string query;   // without '?'
+  std::string method = {};  // as sent: capital letters
+  std::string path = {};    // begins with '/'; still percent-encoded
+  std::string query = {};   // without '?'
   bool is_1_0 = false;
   std::vector<std::pair<std::string, std::string>> fields = {};  // names in small letters
   std::uint64_t body_bytes = 0;
