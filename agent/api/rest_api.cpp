@@ -7,6 +7,7 @@
 
 #include "api/accept_header.h"
 #include "api/rest_openapi.h"
+#include "api/rest_routes.h"
 #include "session/session_object.h"
 
 namespace skbtrail {

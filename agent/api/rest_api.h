@@ -14,7 +14,6 @@
 #include "api/health.h"
 #include "api/http_answer.h"
 #include "api/http_request.h"
-#include "api/rest_routes.h"
 #include "session/session_control.h"
 
 namespace skbtrail {

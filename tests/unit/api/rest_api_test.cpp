@@ -8,6 +8,7 @@
 
 #include "api/accept_header.h"
 #include "api/rest_openapi.h"
+#include "api/rest_routes.h"
 #include "unit/api/rest_fixture.h"
 
 using namespace skbtrail;
