@@ -137,7 +137,9 @@ Result<json> parsed(const std::string& text) {
 
 // As in Kubernetes: a namespace that the object lacks is that of the path, and another one is an error.
 Result<> settle_namespace(json& object, const RouteMatch& where) {
-  if (*where.route->kind != SessionKind::TraceSession || !object.is_object())
+  // Of another kind is another fault.
+  const std::string_view kind = names_of(SessionKind::TraceSession).kind;
+  if (*where.route->kind != SessionKind::TraceSession || !object.is_object() || object.value("kind", json()) != kind)
     return {};
   const auto metadata = object.find("metadata");
   if (metadata == object.end() || !metadata->is_object())
@@ -186,8 +188,7 @@ private:
 
 }  // namespace
 
-RestApi::RestApi(Settings settings)
-    : settings_(std::move(settings)), openapi_(openapi_of(settings_.version).dump(2) + "\n") {}
+RestApi::RestApi(Settings settings) : settings_(std::move(settings)) {}
 
 HttpAnswer RestApi::answer(const RestRequest& request, Authorizer& judge) {
   auto result = answered(request, judge);
@@ -237,7 +238,7 @@ Result<HttpAnswer> RestApi::done(const Asked& asked) {
     case RestOperation::Readyz: break;
   }
   HttpAnswer answer;
-  answer.body = openapi_;
+  answer.body = openapi_of(settings_.version).dump(2) + "\n";
   return answer;
 }
 

@@ -72,7 +72,6 @@ private:
   void note(const Asked& asked, const SessionKey& key, const Result<HttpAnswer>& answer) const;
 
   Settings settings_;
-  std::string openapi_;
   // Shared with streams, which may outlive this.
   std::shared_ptr<std::atomic<std::size_t>> streams_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
