@@ -25,6 +25,7 @@ RESERVED = [
     (re.compile(r"<CLI/"), {"app", ""}, "app/ alone knows the command line"),
     (re.compile(r"<prometheus/"), {"sink", "monitor"}, "sink/ and monitor/ alone know prometheus-cpp"),
     (re.compile(r"<httplib"), {"api"}, "api/ alone knows HTTP"),
+    (re.compile(r"<openssl/"), {"api"}, "api/ alone knows TLS"),
     (re.compile(r'"monitor_abi\.h"'), {"kernel", "monitor"}, "the monitor's maps are for kernel/ and monitor/"),
     (re.compile(r'"(?:trace|task)_abi\.h"'), {"kernel", "filter", "decode"}, "the contract with bpf/ is for kernel/, filter/ and decode/"),
 ]
