@@ -66,7 +66,7 @@ Result<> Agent::start_sessions() {
   rest_ = TRY(AgentRest::start({.config = config_,
                                 .version = SKBTRAIL_VERSION,
                                 .control = sessions_->manager(),
-                                .log = sessions_->log(),
+                                .log = sessions_->lines(),
                                 .pods = pods_.source.get(),
                                 .why_no_pods = why_no_pods,
                                 .health = [this](HealthQuestion question) { return health(question); }}));
