@@ -260,7 +260,7 @@ def examples(stage):
     """What README.md and docs/rest.md print for the socket, as it is printed."""
     for page in ("README.md", "docs/rest.md"):
         text = (ROOT / page).read_text()
-        commands = re.findall(r"^# (curl (?:[^'\n]|\\\n|'[^']*')*)$", text, re.MULTILINE)
+        commands = re.findall(r"^# (curl (?:\\\n|'[^']*'|[^'\\\n])*)$", text, re.MULTILINE)
         commands = [command for command in commands if "--unix-socket" in command]
         lab.check(f"{page} has examples", len(commands) >= 3, commands)
         for command in commands:
