@@ -265,10 +265,10 @@ def examples(stage):
         lab.check(f"{page} has examples", len(commands) >= 3, commands)
         for command in commands:
             # A stream goes on until the session ends.
-            here = command.replace("/run/skbtrail/rest.sock", str(stage.socket)).replace("curl -N", "curl -N --max-time 2")
+            here = command.replace("/run/skbtrail/rest.sock", str(stage.socket)).replace("curl -N", "curl -N --max-time 1")
             done = lab.run("bash", "-c", here.replace("curl ", "curl -sS ", 1), check=False)
             ends = (28,) if "-N" in here else (0,)
-            lab.check(f"{page}: {' '.join(command.split())[:100]}", done.returncode in ends and
+            lab.check(f"{page}: {' '.join(command.replace(chr(92), ' ').split())[:110]}", done.returncode in ends and
                       '"Failure"' not in done.stdout, done.returncode, done.stdout, done.stderr)
         for plural in ("tracesessions", "clustertracesessions"):
             for one in stage.unix.ask("GET", f"/apis/skbtrail.dev/v1alpha1/{plural}")[1]["items"]:
