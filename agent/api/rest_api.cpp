@@ -232,9 +232,8 @@ Result<HttpAnswer> RestApi::done(const Asked& asked) {
     case RestOperation::Delete: return remove(asked);
     case RestOperation::Follow: return follow(asked);
     case RestOperation::Pods: return pods();
-    case RestOperation::OpenApi: break;
-    // Those two are public, and answered before.
-    case RestOperation::Healthz:
+    case RestOperation::OpenApi:
+    case RestOperation::Healthz:  // those two are public, and answered before
     case RestOperation::Readyz: break;
   }
   HttpAnswer answer;

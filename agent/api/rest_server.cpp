@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <list>
 #include <system_error>
@@ -62,6 +63,7 @@ public:
 
 private:
   struct Connection {
+    bool is_refused = false;
     std::atomic<bool> ended = false;
     std::jthread thread;
   };
@@ -99,8 +101,9 @@ void Server::accept_all() {
 }
 
 void Server::take(UniqueFd socket) {
-  const std::size_t open = connections_.size();
-  if (open >= settings_.limits.connections + settings_.limits.refused)
+  const auto refused = static_cast<std::size_t>(std::ranges::count(connections_, true, &Connection::is_refused));
+  const bool is_too_many = connections_.size() - refused >= settings_.limits.connections;
+  if (is_too_many && refused >= settings_.limits.refused)
     return;
   SslSession ssl;
   if (tls_) {
@@ -110,13 +113,14 @@ void Server::take(UniqueFd socket) {
     ssl = std::move(*session);
   }
   auto& connection = connections_.emplace_back();
+  connection.is_refused = is_too_many;
   try {
-    connection.thread = std::jthread([this, &connection, is_too_many = open >= settings_.limits.connections,
-                                      taken = std::move(socket), session = std::move(ssl)]() mutable {
-      become("rest-client");
-      serve(std::move(taken), std::move(session), is_too_many);
-      connection.ended = true;
-    });
+    connection.thread =
+        std::jthread([this, &connection, is_too_many, taken = std::move(socket), session = std::move(ssl)]() mutable {
+          become("rest-client");
+          serve(std::move(taken), std::move(session), is_too_many);
+          connection.ended = true;
+        });
   } catch (const std::system_error& error) {
     connections_.pop_back();
     settings_.tell(std::string("a connection was closed: no thread for it: ") + error.what());

@@ -52,7 +52,7 @@ struct Served {
 
 RestServer::Limits hasty() {
   RestServer::Limits limits;
-  limits.patience = {.head = 300ms, .body = 300ms, .idle = 300ms, .write = 500ms, .finish = 200ms, .heartbeat = 100ms};
+  limits.patience = {.head = 1s, .body = 1s, .idle = 1s, .write = 1s, .finish = 500ms, .heartbeat = 100ms};
   return limits;
 }
 
@@ -176,7 +176,7 @@ TEST_CASE("a request that comes drop by drop has as long as one that does not co
 TEST_CASE("connections beyond the bound are told so, and those after them have room again") {
   RestServer::Limits limits = hasty();
   limits.connections = 2;
-  limits.patience.head = limits.patience.idle = 20s;
+  limits.patience.head = limits.patience.idle = limits.patience.finish = 20s;
   Served served{limits};
   std::vector<HttpClient> open;
   for (int i = 0; i < 2; ++i) {

@@ -231,7 +231,7 @@ TEST_CASE("a certificate that is half replaced, wrong or gone leaves the old one
 
 TEST_CASE("who does not speak TLS, or stops in the middle of it, is let go and holds up nobody") {
   RestServer::Limits limits;
-  limits.patience.head = 300ms;
+  limits.patience.head = 2s;
   Secured secured{limits};
   HttpClient silent{secured.server->port()};
   HttpClient plain{secured.server->port()};
