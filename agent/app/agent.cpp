@@ -31,7 +31,11 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentConfig& config) {
   return agent;
 }
 
-Agent::~Agent() = default;
+Agent::~Agent() {
+  metrics_.reset();
+  if (kube_)
+    kube_->quiesce();
+}
 
 Result<> Agent::start_parts() {
   auto address = parse_listen_address(config_.metrics_listen);
@@ -44,14 +48,17 @@ Result<> Agent::start_parts() {
                                  .version = SKBTRAIL_VERSION,
                                  .commit = SKBTRAIL_COMMIT},
                                 pod_views(pods_.source.get())));
+  kube_ = TRY(AgentKube::open(config_));
   sessions_ = std::make_unique<AgentSessions>(AgentSessions::Settings{
       .node = config_.node,
       .limits = limits_of(config_),
       .pods = pods_.source.get(),
       .why_no_pods = pods_.source ? "" : "pods are not known on this node: no container runtime",
-      .listeners = {},
+      .listeners = kube_ ? std::vector<SessionListener*>{&kube_->listener()} : std::vector<SessionListener*>{},
       .receivers = {}});
   sessions_->begin();
+  if (kube_)
+    kube_->begin(sessions_->manager());
   metrics_ = TRY(MetricsServer::start(*address, [this](ExpositionFormat format) { return metrics_page(format); }));
   next_collection_ = Monitor::Clock::now() + Monitor::kPeriod;
   return {};
@@ -75,7 +82,8 @@ void Agent::take_over(const AgentConfig& config) {
 
 Result<std::string> Agent::metrics_page(ExpositionFormat format) {
   const auto families = TRY(monitor_->collect(Monitor::Clock::now()));
-  return joined(exposition(*families, format), session_page(sessions_->manager(), format), format);
+  auto page = joined(exposition(*families, format), session_page(sessions_->manager(), format), format);
+  return kube_ ? joined(page, kube_->metrics_page(format), format) : page;
 }
 
 }  // namespace skbtrail

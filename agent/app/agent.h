@@ -6,6 +6,7 @@
 
 #include "api/metrics_server.h"
 #include "app/agent_config.h"
+#include "app/agent_kube.h"
 #include "app/agent_pods.h"
 #include "app/agent_sessions.h"
 #include "base/result.h"
@@ -41,6 +42,7 @@ private:
   HostRoot host_;
   AgentPods pods_;
   std::unique_ptr<Monitor> monitor_;
+  std::unique_ptr<AgentKube> kube_;  // null: there is none. Outlives the sessions, whose last words it writes.
   std::unique_ptr<AgentSessions> sessions_;
   std::unique_ptr<MetricsServer> metrics_;
   Monitor::Clock::time_point next_collection_{};
