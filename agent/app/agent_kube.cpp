@@ -49,9 +49,8 @@ Result<std::unique_ptr<AgentKube>> AgentKube::open(const AgentConfig& config) {
 AgentKube::AgentKube(KubeConfig server, const AgentConfig& config)
     : endpoint_(std::make_shared<ApiEndpoint>(std::move(server))),
       access_(endpoint_),
-      controller_(endpoint_, {.node = config.node,
-                              .namespace_name = lease_namespace(endpoint_->config(), config),
-                              .log = log}) {}
+      controller_(endpoint_,
+                  {.node = config.node, .namespace_name = lease_namespace(endpoint_->config(), config), .log = log}) {}
 
 std::string AgentKube::metrics_page(ExpositionFormat format) const {
   return exposition(kube_families({.requests = endpoint_->counts(),

@@ -48,7 +48,9 @@ Words words_of(const SpecField& field) {
           [&](std::string TraceSessionSpec::*) -> Words {
             return {"", "at most " + std::to_string(field.maximum) + " characters"};
           },
-          [&](bool TraceSessionSpec::*member) -> Words { return {standard.*member ? "true" : "false", "boolean"}; },
+          [&](bool TraceSessionSpec::*member) -> Words {
+            return {standard.*member ? "true" : "false", "boolean"};
+          },
           [&](ProbeSet TraceSessionSpec::*member) -> Words {
             std::string names;
             for (const auto name : kProbeSetNames)
@@ -62,8 +64,12 @@ Words words_of(const SpecField& field) {
             return {"", "at most " + std::to_string(field.max_items) + ", each of at most " +
                             std::to_string(field.maximum) + " characters"};
           },
-          [&](std::optional<SelectorSpec> TraceSessionSpec::*) -> Words { return {"", "label selector"}; },
-          [&](auto member) -> Words { return {std::to_string(standard.*member), range(field)}; },
+          [&](std::optional<SelectorSpec> TraceSessionSpec::*) -> Words {
+            return {"", "label selector"};
+          },
+          [&](auto member) -> Words {
+            return {std::to_string(standard.*member), range(field)};
+          },
       },
       field.member);
 }

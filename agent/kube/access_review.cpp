@@ -61,10 +61,9 @@ AccessReview::AccessReview(std::shared_ptr<ApiEndpoint> endpoint)
     : client_(std::move(endpoint), kPatience), tokens_(kMostRemembered), answers_(kMostRemembered) {}
 
 Result<AccessReview::TokenAnswer> AccessReview::ask_token(const std::string& token) {
-  const auto answer = TRY(client_.create("/apis/authentication.k8s.io/v1/tokenreviews",
-                                         {{"apiVersion", "authentication.k8s.io/v1"},
-                                          {"kind", "TokenReview"},
-                                          {"spec", {{"token", token}}}}));
+  const auto answer = TRY(client_.create(
+      "/apis/authentication.k8s.io/v1/tokenreviews",
+      {{"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenReview"}, {"spec", {{"token", token}}}}));
   const auto& status = status_of(answer);
   TokenAnswer said;
   try {

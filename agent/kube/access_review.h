@@ -17,10 +17,10 @@
 namespace skbtrail {
 
 struct KubeUser {
-  std::string name;
-  std::string uid;
-  std::vector<std::string> groups;
-  std::map<std::string, std::vector<std::string>> extra;
+  std::string name = {};
+  std::string uid = {};
+  std::vector<std::string> groups = {};
+  std::map<std::string, std::vector<std::string>> extra = {};
 };
 
 struct KubeAction {

@@ -250,8 +250,8 @@ Error ApiClient::transport_error(int library_error, const std::string& doing) {
   if (interrupted_)
     return fail(ECANCELED, doing);
   const auto error = static_cast<httplib::Error>(library_error);
-  return refuse(code_of(error), doing + ": API server " + endpoint_->config().server + ": " +
-                                    std::string(words_of(error)));
+  return refuse(code_of(error),
+                doing + ": API server " + endpoint_->config().server + ": " + std::string(words_of(error)));
 }
 
 }  // namespace skbtrail

@@ -11,17 +11,17 @@ namespace skbtrail {
 
 // Of each pair of file and text one is set at most. Files are read when they are needed, since they are renewed.
 struct KubeConfig {
-  std::string server;  // "https://10.96.0.1:443", perhaps with a path
-  std::string ca_file;
-  std::string ca_pem;
+  std::string server = {};  // "https://10.96.0.1:443", perhaps with a path
+  std::string ca_file = {};
+  std::string ca_pem = {};
   bool insecure = false;  // the server's certificate is not checked
-  std::string cert_file;
-  std::string cert_pem;
-  std::string key_file;
-  std::string key_pem;
-  std::string token_file;
-  std::string token;
-  std::string namespace_name;  // empty: not said
+  std::string cert_file = {};
+  std::string cert_pem = {};
+  std::string key_file = {};
+  std::string key_pem = {};
+  std::string token_file = {};
+  std::string token = {};
+  std::string namespace_name = {};  // empty: not said
 
   friend bool operator==(const KubeConfig&, const KubeConfig&) = default;
 };

@@ -25,7 +25,7 @@ public:
     std::string namespace_name = {};
     std::string me = {};
     LeaseTimes times = {};
-    std::function<void()> on_change = [] {};                        // by the thread: this agent leads, or does not
+    std::function<void()> on_change = [] {};  // by the thread: this agent leads, or does not
     std::function<void(const std::string&)> log = [](const std::string&) {};  // what went wrong, once
   };
 

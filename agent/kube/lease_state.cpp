@@ -54,12 +54,11 @@ json LeaseState::claim(const std::string& name, const std::string& space, const 
   const bool is_renewal = holder() == me_;
   const auto transitions = old.value("leaseTransitions", 0) + (is_renewal || !lease_ ? 0 : 1);
   json acquired = is_renewal && old.contains("acquireTime") ? old["acquireTime"] : json(now_text);
-  lease["spec"] = {
-      {"holderIdentity", me_},
-      {"leaseDurationSeconds", std::chrono::ceil<std::chrono::seconds>(times_.duration).count()},
-      {"acquireTime", std::move(acquired)},
-      {"renewTime", now_text},
-      {"leaseTransitions", transitions}};
+  lease["spec"] = {{"holderIdentity", me_},
+                   {"leaseDurationSeconds", std::chrono::ceil<std::chrono::seconds>(times_.duration).count()},
+                   {"acquireTime", std::move(acquired)},
+                   {"renewTime", now_text},
+                   {"leaseTransitions", transitions}};
   return lease;
 }
 

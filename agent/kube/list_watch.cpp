@@ -65,8 +65,8 @@ bool ListWatch::sleep(Backoff::Duration time) {
   return !stopped_.wait_for(lock, time, [this] { return stopping_.load(); });
 }
 
-// A list is followed by a watch at once. Whatever else ends is begun again a little later: with no further delay when it
-// had told something, else each time with a longer one.
+// A list is followed by a watch at once. Whatever else ends is begun again a little later: with no further delay when
+// it had told something, else each time with a longer one.
 void ListWatch::run() {
   while (!stopping_) {
     const bool is_list = version_.empty();
@@ -99,10 +99,10 @@ Result<> ListWatch::watch() {
   const auto seconds = std::uniform_int_distribution<std::int64_t>(least, 2 * least)(random_);
   in_stream_ = {};
   set_trouble({});
-  const auto ended = client_.watch(settings_.path + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=" +
-                                       std::to_string(seconds) + "&resourceVersion=" + query_text(version_),
-                                   std::chrono::seconds(seconds) + settings_.grace,
-                                   [this](std::string_view line) { return take(line); });
+  const auto ended = client_.watch(
+      settings_.path + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(seconds) +
+          "&resourceVersion=" + query_text(version_),
+      std::chrono::seconds(seconds) + settings_.grace, [this](std::string_view line) { return take(line); });
   if (!in_stream_)
     return in_stream_;
   return ended;

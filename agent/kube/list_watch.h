@@ -69,8 +69,8 @@ private:
   ApiClient client_;
   Backoff backoff_;
   std::mt19937_64 random_;
-  std::string version_;   // of the last thing that we know; empty: list
-  Result<> in_stream_;    // what the server said within a watch
+  std::string version_;  // of the last thing that we know; empty: list
+  Result<> in_stream_;   // what the server said within a watch
   bool progressed_ = false;
   std::atomic<bool> listed_ = false;
   std::atomic<bool> asked_ = false;

@@ -21,7 +21,7 @@ double share_of(const std::string& uid, const std::string& node);
 
 // What this agent has done about it.
 struct LocalPart {
-  std::string uid;
+  std::string uid = {};
   std::int64_t generation = 0;
   bool stood_back = false;
   // As the manager of sessions has it, with what an agent before this one counted; none: it does not run here.

@@ -92,8 +92,7 @@ void NodeSessions::act(const StoredSession& stored, Part& part, const Turn& turn
   PartQuestion question{.stored = stored,
                         .local = &part.local,
                         .node = settings_.node,
-                        .known_for =
-                            std::chrono::duration_cast<std::chrono::milliseconds>(turn.now - part.known_since),
+                        .known_for = std::chrono::duration_cast<std::chrono::milliseconds>(turn.now - part.known_since),
                         .labels_fit = {},
                         .now_s = turn.now_s};
   auto decision = decide(question);
@@ -197,10 +196,9 @@ void NodeSessions::write_last(const Turn& turn) {
 Result<> NodeSessions::write_entry(const StoredSession& stored, Part& part, const Turn& turn) {
   const bool is_claim = !part.written && stored.entry_of(settings_.node) == nullptr;
   auto entry = node_entry_of(*part.local.status, settings_.node);
-  const auto answer =
-      turn.client.apply(status_path_of(stored.key),
-                        applied_status(stored.key, part.local.uid, {{"nodes", nlohmann::json::array({entry})}}),
-                        manager_);
+  const auto answer = turn.client.apply(
+      status_path_of(stored.key),
+      applied_status(stored.key, part.local.uid, {{"nodes", nlohmann::json::array({entry})}}), manager_);
   if (!answer && !is_hopeless(answer.error()))
     return answer.error();
   part.written = part.local.status;
@@ -218,8 +216,8 @@ Result<> NodeSessions::write_entry(const StoredSession& stored, Part& part, cons
 
 void NodeSessions::stand_back(const StoredSession& stored, Part& part, ApiClient& client) {
   // Without its entry: what a manager no longer says is removed. If that fails the entry is one too many.
-  (void)client.apply(status_path_of(stored.key),
-                     applied_status(stored.key, part.local.uid, nlohmann::json::object()), manager_);
+  (void)client.apply(status_path_of(stored.key), applied_status(stored.key, part.local.uid, nlohmann::json::object()),
+                     manager_);
   if (part.is_controlled)
     to_end_.push_back(stored.key);
   const auto known_since = part.known_since;

@@ -28,7 +28,7 @@ public:
 
   struct Settings {
     std::string node;
-    std::function<void()> wake = [] {};                    // after changed()
+    std::function<void()> wake = [] {};  // after changed()
     std::function<void(const std::string&)> log = [](const std::string&) {};
     Backoff::Duration least_wait{500};
     Backoff::Duration most_wait{10'000};

@@ -57,10 +57,10 @@ std::unique_ptr<ListWatch> SessionController::watch(SessionKind kind) {
 
 void SessionController::begin(SessionControl& control) {
   lease_ = std::make_unique<LeaderLease>(endpoint_, LeaderLease::Settings{.namespace_name = settings_.namespace_name,
-                                                                         .me = identity_of(settings_.node),
-                                                                         .times = settings_.lease,
-                                                                         .on_change = [this] { wake(); },
-                                                                         .log = settings_.log});
+                                                                          .me = identity_of(settings_.node),
+                                                                          .times = settings_.lease,
+                                                                          .on_change = [this] { wake(); },
+                                                                          .log = settings_.log});
   for (const auto kind : kSessionKinds)
     watches_[static_cast<std::size_t>(kind)] = watch(kind);
   thread_ = std::thread([this, &control] {

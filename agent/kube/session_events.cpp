@@ -29,14 +29,12 @@ nlohmann::json event_of(const StoredSession& session, const OverallStatus& overa
   const auto version = std::string(kSessionGroup) + "/" + std::string(kSessionVersion);
   const auto phase = *overall.phase;
   const bool is_bad = phase == SessionPhase::Failed || phase == SessionPhase::Expired;
-  nlohmann::json about = {{"apiVersion", version},
-                          {"kind", names_of(kind).kind},
-                          {"name", session.key.name},
-                          {"uid", session.uid}};
+  nlohmann::json about = {
+      {"apiVersion", version}, {"kind", names_of(kind).kind}, {"name", session.key.name}, {"uid", session.uid}};
   if (!session.key.namespace_name.empty())
     about["namespace"] = session.key.namespace_name;
-  const std::string name = session.key.name.substr(0, 180) + "." + session.uid.substr(0, 8) + "." +
-                           std::to_string(static_cast<int>(phase));
+  const std::string name =
+      session.key.name.substr(0, 180) + "." + session.uid.substr(0, 8) + "." + std::to_string(static_cast<int>(phase));
   return {{"apiVersion", "v1"},
           {"kind", "Event"},
           {"metadata", {{"name", name}, {"namespace", space_of(session.key)}}},

@@ -54,8 +54,8 @@ bool SessionLeader::should_try(const Turn& turn) {
   bool should = false;
   for (const auto& [key, session] : turn.stored) {
     const auto wanted = summary_of(*session, turn.now_s);
-    const bool is_done = session->is_leaving || (says_the_same(wanted, session->overall) &&
-                                                 !is_due_for_deletion(*session, turn.now_s));
+    const bool is_done =
+        session->is_leaving || (says_the_same(wanted, session->overall) && !is_due_for_deletion(*session, turn.now_s));
     if (is_done)
       continue;
     const auto known = undone_.find(session->uid);

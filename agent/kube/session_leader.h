@@ -52,8 +52,8 @@ private:
 
   std::string node_;
   std::function<void(const std::string&)> log_;
-  std::map<std::string, Told> told_;                   // by uid
-  std::map<std::string, Clock::time_point> undone_;    // by uid, since when
+  std::map<std::string, Told> told_;                 // by uid
+  std::map<std::string, Clock::time_point> undone_;  // by uid, since when
   Backoff backoff_;
   Clock::time_point not_before_{};
 };

@@ -99,8 +99,7 @@ std::string message_of(const StoredSession& session, const Counts& counts, Sessi
 }
 
 SessionCondition condition(const StoredSession& session, std::string type, bool holds, std::int64_t now_s) {
-  SessionCondition made{
-      .type = std::move(type), .is_true = holds, .reason = {}, .message = {}, .since_s = now_s};
+  SessionCondition made{.type = std::move(type), .is_true = holds, .reason = {}, .message = {}, .since_s = now_s};
   for (const auto& old : session.overall.conditions)
     if (old.type == made.type && old.is_true == holds && old.since_s != 0)
       made.since_s = old.since_s;

@@ -15,8 +15,8 @@
 namespace skbtrail {
 
 struct NodeEntry {
-  std::string node;
-  NodeStatus status;
+  std::string node = {};
+  NodeStatus status = {};
   friend bool operator==(const NodeEntry&, const NodeEntry&) = default;
 };
 
