@@ -168,10 +168,13 @@ Result<KubeConfig> config_of(const YAML::Node& root, const Reader& reader) {
   KubeConfig config;
   config.namespace_name = TRY(reader.text(context, "namespace"));
   const auto cluster = TRY(reader.needed(context, "cluster"));
-  TRY(read_cluster(reader, TRY(reader.item(root, "clusters", "cluster", cluster)), config));
+  const auto cluster_section = TRY(reader.item(root, "clusters", "cluster", cluster));
+  TRY(read_cluster(reader, cluster_section, config));
   const auto user = TRY(reader.text(context, "user"));
-  if (!user.empty())
-    TRY(read_user(reader, TRY(reader.item(root, "users", "user", user)), config));
+  if (user.empty())
+    return config;
+  const auto user_section = TRY(reader.item(root, "users", "user", user));
+  TRY(read_user(reader, user_section, config));
   return config;
 }
 
