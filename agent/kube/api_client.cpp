@@ -15,6 +15,7 @@ using nlohmann::json;
 
 constexpr int kMostWaits = 3;
 constexpr std::chrono::seconds kLongestWait{30};
+constexpr int kPatience = 2;             // times the timeout: who cannot wait for answers cannot wait for this
 constexpr std::size_t kMaxPages = 1000;  // half a million objects
 constexpr std::size_t kMaxLine = 4U << 20;
 constexpr std::string_view kJson = "application/json";
@@ -176,7 +177,7 @@ Result<std::shared_ptr<TlsClient>> ApiClient::connection() {
     return fail(ECANCELED, "ask the API server");
   if (!connection_) {
     connection_ = std::make_shared<TlsClient>(TRY(make_client(endpoint_->config())));
-    connection_->http->set_connection_timeout(kConnectTimeout);
+    connection_->http->set_connection_timeout(std::min(kConnectTimeout, timeout_));
     connection_->http->set_write_timeout(timeout_);
   }
   return connection_;
@@ -196,9 +197,10 @@ Result<ApiClient::Answer> ApiClient::send(const Request& request) {
   for (int waits = 0;; ++waits) {
     auto answer = TRY(send_once(request));
     const bool later = answer.status == 429 || (answer.status == 503 && !answer.retry_after.empty());
-    if (!later || waits == kMostWaits)
+    const auto wait = retry_after(answer.retry_after);
+    if (!later || waits == kMostWaits || wait > kPatience * timeout_)
       return answer;
-    if (!sleep(retry_after(answer.retry_after)))
+    if (!sleep(wait))
       return fail(ECANCELED, request.doing());
   }
 }

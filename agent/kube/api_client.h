@@ -23,7 +23,8 @@ std::string query_text(std::string_view text);
 
 // Belongs to one thread, but for interrupt(). Errors are those of kube/api_error.h; besides ECONNREFUSED (cannot be
 // reached; also when its certificate is not trusted), ETIMEDOUT, ECONNRESET, ECANCELED (interrupted), EBADMSG (no JSON)
-// and EFBIG. An answer 429, or 503 with Retry-After, is waited for (30 s at most, three times) before it is an error.
+// and EFBIG. An answer 429, or 503 with Retry-After, is waited for (30 s and twice the timeout at most, three times)
+// before it is an error.
 class ApiClient final {
 public:
   static constexpr std::chrono::seconds kTimeout{15};

@@ -134,12 +134,12 @@ Result<> LeaderLease::take_or_look() {
     state_.taken(std::move(*taken), asked_at);
     return {};
   }
-  // Somebody was faster, or it is gone: looked at anew at the next turn.
-  if (taken.error().code == EBUSY || taken.error().code == EEXIST || taken.error().code == ENOENT) {
-    state_.observe(std::nullopt, Clock::now());
-    return {};
-  }
-  return taken.error();
+  // Somebody was faster, or it is gone: looked at anew at the next turn. Without a namespace none can be made.
+  const int code = taken.error().code;
+  if (code != EBUSY && code != EEXIST && !(code == ENOENT && exists))
+    return taken.error();
+  state_.observe(std::nullopt, Clock::now());
+  return {};
 }
 
 void LeaderLease::give_back() {

@@ -22,6 +22,7 @@ constexpr const char* kOverdueManager = "skbtrail-overdue-";
 bool says_the_same(OverallStatus one, OverallStatus other) {
   for (auto* status : {&one, &other}) {
     status->ended_s = status->ended_s != 0 ? 1 : 0;
+    std::ranges::sort(status->conditions, {}, &SessionCondition::type);
     for (auto& condition : status->conditions)
       condition.since_s = 0;
   }
