@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -194,8 +195,47 @@ class Traffic:
         self.thread.join()
 
 
+class Runtime:
+    """The scripted container runtime, and what it says; see tests/vm/suite/41_monitor_pods.py."""
+
+    def __init__(self, home, build):
+        self.socket, self.script = home / "cri.sock", home / "pods.json"
+        self.publish([])
+        self.process = start([build / "tests/scripted_runtime", self.socket, self.script], home / "runtime.log")
+        wait_until(self.socket.exists, 20, "the scripted runtime listens")
+
+    def publish(self, pods):
+        half = self.script.with_suffix(".half")
+        half.write_text(json.dumps(pods))
+        half.rename(self.script)
+
+    def stop(self):
+        stop(self.process)
+
+
+class Pod:
+    """A network namespace as a pod's, in which datagrams are dropped."""
+
+    SENDER = ("import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+              "while True: s.sendto(b'x', ('127.0.0.1', 9)); time.sleep(0.02)")
+
+    def __init__(self, name, home):
+        self.name = name
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        self.sender = start(["ip", "netns", "exec", name, sys.executable, "-c", self.SENDER], home / "sender.log")
+        self.said = {"id": name, "namespace": "shop", "name": name, "uid": f"uid-{name}",
+                     "netns": f"/run/netns/{name}", "ips": ["10.1.0.1"], "labels": {"app": "web"}}
+
+    def stop(self):
+        stop(self.sender, signal.SIGKILL)
+        subprocess.run(["ip", "netns", "delete", self.name], check=True)
+
+
 def enter():
     """The network namespace is new: nothing in it is up."""
+    os.makedirs("/run/netns", exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run/netns"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     os.environ.pop("KUBECONFIG", None)
 
