@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/agent_push.h"
+#include "app/kube_authorizer.h"
 #include "sink/push_metrics.h"
 #include "sink/session_metrics.h"
 
@@ -33,7 +34,13 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentConfig& config) {
   return agent;
 }
 
-Agent::~Agent() = default;
+Agent::~Agent() {
+  metrics_.reset();
+  health_.reset();
+  rest_.reset();
+  if (kube_)
+    kube_->quiesce();
+}
 
 Result<> Agent::start_parts() {
   turned_ = collected_ = Monitor::Clock::now();
@@ -45,7 +52,10 @@ Result<> Agent::start_parts() {
                                  .commit = SKBTRAIL_COMMIT},
                                 pod_views(pods_.source.get())));
   push_ = TRY(open_log_push(config_, [](const std::string& line) { tell(line); }));
+  kube_ = TRY(AgentKube::open(config_));
   TRY(start_sessions());
+  if (kube_)
+    kube_->begin(sessions_->manager());
   TRY(start_servers());
   next_collection_ = Monitor::Clock::now() + Monitor::kPeriod;
   return {};
@@ -53,6 +63,9 @@ Result<> Agent::start_parts() {
 
 Result<> Agent::start_sessions() {
   const std::string why_no_pods = pods_.source ? "" : "pods are not known on this node: no container runtime";
+  std::vector<SessionListener*> listeners;
+  if (kube_)
+    listeners.push_back(&kube_->listener());
   std::vector<LineReceiver*> receivers;
   if (push_)
     receivers.push_back(push_.get());
@@ -60,7 +73,7 @@ Result<> Agent::start_sessions() {
                                                                       .limits = limits_of(config_),
                                                                       .pods = pods_.source.get(),
                                                                       .why_no_pods = why_no_pods,
-                                                                      .listeners = {},
+                                                                      .listeners = std::move(listeners),
                                                                       .receivers = receivers});
   sessions_->begin();
   rest_ = TRY(AgentRest::start({.config = config_,
@@ -69,7 +82,8 @@ Result<> Agent::start_sessions() {
                                 .log = sessions_->lines(),
                                 .pods = pods_.source.get(),
                                 .why_no_pods = why_no_pods,
-                                .health = [this](HealthQuestion question) { return health(question); }}));
+                                .health = [this](HealthQuestion question) { return health(question); },
+                                .kubernetes = kube_ ? std::make_unique<KubeAuthorizer>(kube_->access()) : nullptr}));
   return {};
 }
 
@@ -141,7 +155,9 @@ void Agent::take_over(const AgentConfig& config) {
 Result<std::string> Agent::metrics_page(ExpositionFormat format) {
   const auto families = TRY(monitor_->collect(Monitor::Clock::now()));
   auto page = joined(exposition(*families, format), session_page(sessions_->manager(), format), format);
-  return push_ ? joined(std::move(page), exposition(push_families(push_->numbers()), format), format) : page;
+  if (push_)
+    page = joined(std::move(page), exposition(push_families(push_->numbers()), format), format);
+  return kube_ ? joined(std::move(page), kube_->metrics_page(format), format) : page;
 }
 
 }  // namespace skbtrail

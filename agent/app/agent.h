@@ -7,6 +7,7 @@
 
 #include "api/metrics_server.h"
 #include "app/agent_config.h"
+#include "app/agent_kube.h"
 #include "app/agent_pods.h"
 #include "app/agent_rest.h"
 #include "app/agent_sessions.h"
@@ -54,7 +55,8 @@ private:
   HostRoot host_;
   AgentPods pods_;
   std::unique_ptr<Monitor> monitor_;
-  std::unique_ptr<LogPush> push_;  // null: none is wanted
+  std::unique_ptr<LogPush> push_;    // null: none is wanted
+  std::unique_ptr<AgentKube> kube_;  // null: there is none. Outlives the sessions, whose last words it writes.
   std::unique_ptr<AgentSessions> sessions_;
   Monitor::Clock::time_point next_collection_{};
   std::atomic<Monitor::Clock::time_point> turned_{};     // when the main loop last did

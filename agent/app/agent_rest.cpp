@@ -56,7 +56,10 @@ Result<std::unique_ptr<Authorizer>> judge_of(const AgentConfig& config, std::uni
   if (config.rest_auth == RestAuth::Kubernetes) {
     if (kubernetes)
       return kubernetes;
-    return refuse(EINVAL, "rest.auth: 'kubernetes' is not available in this version; use token-file, or rest.socket");
+    return refuse(
+        EINVAL,
+        "rest.auth: 'kubernetes' needs an API server, and none is configured here: give kubernetes.kubeconfig, "
+        "or use token-file, or rest.socket");
   }
   auto tokens = TokenFile::open(config.rest_token_file);
   if (!tokens)
