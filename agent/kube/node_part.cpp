@@ -75,7 +75,10 @@ double share_of(const std::string& uid, const std::string& node) {
   std::uint64_t hash = 14695981039346656037U;
   for (const char c : uid + "/" + node)
     hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  hash ^= hash >> 32U;
+  // Its last steps alone hardly reach the high bits: mixed as MurmurHash3 does at its end.
+  hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdU;
+  hash = (hash ^ (hash >> 33U)) * 0xc4ceb9fe1a85ec53U;
+  hash ^= hash >> 33U;
   return static_cast<double>(hash & 0xffffffffU) / 4294967296.0;
 }
 

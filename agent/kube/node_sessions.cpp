@@ -173,7 +173,7 @@ std::chrono::milliseconds NodeSessions::write(const Turn& turn) {
       continue;
     settings_.log("status of session '" + key.text() + "' not written: " + written.error().message);
     const auto wait = backoff_.next();
-    not_before_ = Clock::now() + wait;
+    not_before_ = turn.now + wait;
     return wait;
   }
   backoff_.reset();

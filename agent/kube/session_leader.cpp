@@ -93,7 +93,7 @@ void SessionLeader::lead(const Turn& turn, ApiClient& client) {
       continue;
     }
     log_(done.error().message);
-    not_before_ = Clock::now() + backoff_.next();
+    not_before_ = turn.now + backoff_.next();
     return;
   }
   backoff_.reset();
