@@ -87,7 +87,7 @@ TEST_CASE("what REST is to use and cannot ends the start with the key's name") {
   lab.config.rest_auth = RestAuth::Kubernetes;
   const auto kubernetes = lab.start();
   REQUIRE_FALSE(kubernetes);
-  CHECK(kubernetes.error().message.find("rest.auth: 'kubernetes' is not available") != std::string::npos);
+  CHECK(kubernetes.error().message.find("rest.auth: 'kubernetes' needs an API server") != std::string::npos);
 }
 
 TEST_CASE("REST is served on the socket and on the network at once") {
