@@ -21,7 +21,7 @@ PROGRAMS = {
 }
 # The oldest Kubernetes that Chart.yaml allows, and the one of the tests with a real API server. Sums are go.sum's.
 KUBERNETES = {
-    "1.29.15": "h1:hLcyf3XmxtfkubCEmmPX5QVD7lDclXjvEUrJeP283LM=",
+    "1.30.14": "h1:MrlKXh9uhLIJpyxOeXhcndzRVSvwiV9iJ8NgH8nqPsg=",
     "1.36.3": "h1:qDQdoMiluAE2Eab6Fa52YV+WjiGz9mZFFoagEA6cI+o=",
 }
 # Modules with definitions of others' objects: version, sum, files.
