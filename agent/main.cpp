@@ -10,6 +10,7 @@
 
 #include "app/agent_command.h"
 #include "app/check_command.h"
+#include "app/crds_command.h"
 #include "app/exit_code.h"
 #include "app/pods_command.h"
 #include "app/top_command.h"
@@ -54,6 +55,7 @@ int run(int argc, char** argv) {
   add_check_command(app, exit_code);
   add_pods_command(app, exit_code);
   add_top_command(app, exit_code);
+  add_crds_command(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -62,11 +62,11 @@ struct {
 	__type(value, struct monitor_interface);
 } interfaces SEC(".maps");
 
-/* Addresses of the pods of this node, kept by the agent; ambiguous ones are left out. */
+/* Addresses of the pods of this node, kept by the agent; ambiguous ones are left out. All of its room is taken at once:
+ * before Linux 6.1 the kernel warns of a program like this one with a map that is not. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MONITOR_POD_ADDRESSES);
-	__uint(map_flags, BPF_F_NO_PREALLOC);	/* written by the agent alone */
 	__type(key, struct monitor_address);
 	__type(value, u32);
 } pod_addresses SEC(".maps");

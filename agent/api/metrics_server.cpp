@@ -29,7 +29,7 @@ std::string text_of(const ListenAddress& address) {
 
 class HttpServer final : public MetricsServer {
 public:
-  explicit HttpServer(Page page) : page_(std::move(page)) {
+  HttpServer(Page page, HealthSource health) : page_(std::move(page)), health_(std::move(health)) {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     server_.set_socket_options(allow_restart);
     server_.set_read_timeout(kPatienceSeconds);
@@ -37,11 +37,19 @@ public:
     // A connection that waits for its next request would hold a thread; scrapes are seconds apart.
     server_.set_keep_alive_max_count(1);
     server_.set_payload_max_length(kRequestBytes);
-    server_.Get("/metrics",
-                [this](const httplib::Request& request, httplib::Response& response) { answer(request, response); });
-    server_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+    if (page_)
+      server_.Get("/metrics",
+                  [this](const httplib::Request& request, httplib::Response& response) { answer(request, response); });
+    if (health_) {
+      answer_health("/healthz", HealthQuestion::Alive);
+      answer_health("/readyz", HealthQuestion::Ready);
+    }
+    const std::string there = page_ && health_ ? "/metrics, /healthz and /readyz"
+                              : page_          ? "/metrics"
+                                               : "/healthz and /readyz";
+    server_.set_error_handler([there](const httplib::Request&, httplib::Response& response) {
       if (response.body.empty())
-        response.set_content("there is only /metrics here\n", "text/plain");
+        response.set_content("there is only " + there + " here\n", "text/plain");
     });
   }
 
@@ -88,7 +96,16 @@ private:
     response.set_content(page.error().message + "\n", "text/plain");
   }
 
+  void answer_health(const std::string& path, HealthQuestion question) {
+    server_.Get(path, [this, question](const httplib::Request&, httplib::Response& response) {
+      const auto page = health_page(question, health_(question));
+      response.status = page.status;
+      response.set_content(page.text, "text/plain");
+    });
+  }
+
   Page page_;
+  HealthSource health_;
   httplib::Server server_;
   std::thread thread_;
   std::atomic<bool> ended_{false};
@@ -116,8 +133,9 @@ Result<ListenAddress> parse_listen_address(const std::string& text) {
   return address;
 }
 
-Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const ListenAddress& address, Page page) {
-  auto server = std::make_unique<HttpServer>(std::move(page));
+Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const ListenAddress& address, Page page,
+                                                            HealthSource health) {
+  auto server = std::make_unique<HttpServer>(std::move(page), std::move(health));
   TRY(server->listen(address));
   return std::unique_ptr<MetricsServer>{std::move(server)};
 }

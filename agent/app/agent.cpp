@@ -3,7 +3,8 @@
 #include <cstdio>
 #include <utility>
 
-#include "api/loki_client.h"
+#include "app/agent_push.h"
+#include "app/kube_authorizer.h"
 #include "sink/push_metrics.h"
 #include "sink/session_metrics.h"
 
@@ -33,12 +34,16 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentConfig& config) {
   return agent;
 }
 
-Agent::~Agent() = default;
+Agent::~Agent() {
+  metrics_.reset();
+  health_.reset();
+  rest_.reset();
+  if (kube_)
+    kube_->quiesce();
+}
 
 Result<> Agent::start_parts() {
-  auto address = parse_listen_address(config_.metrics_listen);
-  if (!address)
-    return within("metrics.listen", std::move(address.error()));
+  turned_ = collected_ = Monitor::Clock::now();
   pods_ = open_agent_pods(host_, config_.cri_socket);
   monitor_ = TRY(Monitor::start(host_,
                                 {.max_series = config_.metrics_max_series,
@@ -46,43 +51,91 @@ Result<> Agent::start_parts() {
                                  .version = SKBTRAIL_VERSION,
                                  .commit = SKBTRAIL_COMMIT},
                                 pod_views(pods_.source.get())));
-  TRY(start_push());
-  sessions_ = std::make_unique<AgentSessions>(AgentSessions::Settings{
-      .node = config_.node,
-      .limits = limits_of(config_),
-      .pods = pods_.source.get(),
-      .why_no_pods = pods_.source ? "" : "pods are not known on this node: no container runtime",
-      .listeners = {},
-      .receivers = push_ ? std::vector<LineReceiver*>{push_.get()} : std::vector<LineReceiver*>{}});
-  sessions_->begin();
-  metrics_ = TRY(MetricsServer::start(*address, [this](ExpositionFormat format) { return metrics_page(format); }));
+  push_ = TRY(open_log_push(config_, [](const std::string& line) { tell(line); }));
+  kube_ = TRY(AgentKube::open(config_));
+  TRY(start_sessions());
+  if (kube_)
+    kube_->begin(sessions_->manager());
+  TRY(start_servers());
   next_collection_ = Monitor::Clock::now() + Monitor::kPeriod;
   return {};
 }
 
-Result<> Agent::start_push() {
-  if (config_.loki_url.empty())
-    return {};
-  auto store = open_loki({.url = config_.loki_url,
-                          .tenant = config_.loki_tenant,
-                          .basic_auth_file = config_.loki_basic_auth_file,
-                          .bearer_token_file = config_.loki_bearer_token_file,
-                          .ca_file = config_.loki_ca_file});
-  if (!store)
-    return within("loki", std::move(store.error()));
-  LokiLabels labels = config_.loki_labels;
-  labels["node"] = config_.node;
-  push_ = std::make_unique<LogPush>(LogPush::Settings{.node = config_.node,
-                                                      .labels = std::move(labels),
-                                                      .queue_bytes = config_.loki_queue_bytes,
-                                                      .batch_bytes = config_.loki_batch_bytes,
-                                                      .batch_time = config_.loki_batch_time},
-                                    std::move(*store), [](const std::string& line) { tell(line); });
+Result<> Agent::start_sessions() {
+  const std::string why_no_pods = pods_.source ? "" : "pods are not known on this node: no container runtime";
+  std::vector<SessionListener*> listeners;
+  if (kube_)
+    listeners.push_back(&kube_->listener());
+  std::vector<LineReceiver*> receivers;
+  if (push_)
+    receivers.push_back(push_.get());
+  sessions_ = std::make_unique<AgentSessions>(AgentSessions::Settings{.node = config_.node,
+                                                                      .limits = limits_of(config_),
+                                                                      .pods = pods_.source.get(),
+                                                                      .why_no_pods = why_no_pods,
+                                                                      .listeners = std::move(listeners),
+                                                                      .receivers = receivers});
+  sessions_->begin();
+  rest_ = TRY(AgentRest::start({.config = config_,
+                                .version = SKBTRAIL_VERSION,
+                                .control = sessions_->manager(),
+                                .log = sessions_->lines(),
+                                .pods = pods_.source.get(),
+                                .why_no_pods = why_no_pods,
+                                .health = [this](HealthQuestion question) { return health(question); },
+                                .kubernetes = kube_ ? std::make_unique<KubeAuthorizer>(kube_->access()) : nullptr}));
   return {};
+}
+
+Result<> Agent::start_servers() {
+  auto address = parse_listen_address(config_.metrics_listen);
+  if (!address)
+    return within("metrics.listen", std::move(address.error()));
+  const HealthSource source = [this](HealthQuestion question) { return health(question); };
+  const bool is_apart = !config_.health_listen.empty();
+  if (is_apart) {
+    auto own = parse_listen_address(config_.health_listen);
+    if (!own)
+      return within("health.listen", std::move(own.error()));
+    health_ = TRY(MetricsServer::start(*own, nullptr, source));
+  }
+  metrics_ = TRY(MetricsServer::start(
+      *address, [this](ExpositionFormat format) { return metrics_page(format); }, is_apart ? nullptr : source));
+  return {};
+}
+
+std::vector<std::string> Agent::places() const {
+  std::vector<std::string> places;
+  if (rest_)
+    places = rest_->places();
+  if (health_)
+    places.push_back("health on " + config_.health_listen.substr(0, config_.health_listen.rfind(':')) + ":" +
+                     std::to_string(health_->port()));
+  return places;
+}
+
+std::vector<HealthCheck> Agent::health(HealthQuestion question) const {
+  const auto now = Monitor::Clock::now();
+  const auto check = [now](const char* name, Monitor::Clock::time_point last, std::chrono::seconds bound) {
+    const auto since = std::chrono::duration_cast<std::chrono::seconds>(now - last);
+    return HealthCheck{
+        .name = name,
+        .failure = now - last > bound ? "has done nothing for " + std::to_string(since.count()) + " s" : ""};
+  };
+  if (question == HealthQuestion::Alive)
+    return {check("loop", turned_, kStill), check("sessions", sessions_->manager().last_turn(), kStill)};
+  return {pods_health(), check("monitor", collected_, kBlind)};
+}
+
+// A node whose runtime is known to be missing is as ready as it can be: the log and a metric tell.
+HealthCheck Agent::pods_health() const {
+  const bool is_told = !pods_.source || pods_.source->current() || !pods_.source->trouble().empty();
+  return {.name = "pods", .failure = is_told ? "" : "the container runtime has not answered yet"};
 }
 
 // Tables are read also when nobody scrapes: they are finite.
 void Agent::turn(Monitor::Clock::time_point now) {
+  turned_ = now;
   if (const auto followed = monitor_->follow_pods(); !followed)
     tell(followed.error().message);
   if (now < next_collection_)
@@ -90,6 +143,8 @@ void Agent::turn(Monitor::Clock::time_point now) {
   next_collection_ += Monitor::kPeriod;
   if (const auto collected = monitor_->collect(now); !collected)
     tell(collected.error().message);
+  else
+    collected_ = now;
 }
 
 void Agent::take_over(const AgentConfig& config) {
@@ -100,7 +155,9 @@ void Agent::take_over(const AgentConfig& config) {
 Result<std::string> Agent::metrics_page(ExpositionFormat format) {
   const auto families = TRY(monitor_->collect(Monitor::Clock::now()));
   auto page = joined(exposition(*families, format), session_page(sessions_->manager(), format), format);
-  return push_ ? joined(std::move(page), exposition(push_families(push_->numbers()), format), format) : page;
+  if (push_)
+    page = joined(std::move(page), exposition(push_families(push_->numbers()), format), format);
+  return kube_ ? joined(std::move(page), kube_->metrics_page(format), format) : page;
 }
 
 }  // namespace skbtrail

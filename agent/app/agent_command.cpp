@@ -65,6 +65,8 @@ int run(AgentConfig config, const AgentOptions& options) {
     return report(agent.error(), start_code(agent.error()));
   std::fprintf(stderr, "skbtrail agent: metrics on %s:%u\n",
                config.metrics_listen.substr(0, config.metrics_listen.rfind(':')).c_str(), (*agent)->metrics_port());
+  for (const auto& place : (*agent)->places())
+    std::fprintf(stderr, "skbtrail agent: %s\n", place.c_str());
   for (const auto& lack : (*agent)->lacks())
     std::fprintf(stderr, "skbtrail agent: %s\n", lack.c_str());
   for (int signal = 0; signal == 0 || signal == SIGHUP; signal = ending.next_within(Agent::kFollowPods)) {

@@ -6,17 +6,17 @@ namespace skbtrail {
 
 AgentSessions::AgentSessions(const Settings& settings)
     : log_(STDOUT_FILENO, settings.node),
+      lines_(with(log_, settings.receivers)),
       node_({.host = HostRoot{},
              .name = settings.node,
              .pods = settings.pods,
              .why_no_pods = settings.why_no_pods,
-             .receivers = with(log_, settings.receivers)}),
-      manager_(node_, settings.limits, settings.node, settings.listeners, with(log_, settings.receivers)) {}
+             .receivers = {&lines_}}),
+      manager_(node_, settings.limits, settings.node, settings.listeners, {&lines_}) {}
 
-std::vector<LineReceiver*> AgentSessions::with(LineReceiver& first, const std::vector<LineReceiver*>& others) {
-  std::vector<LineReceiver*> all{&first};
-  all.insert(all.end(), others.begin(), others.end());
-  return all;
+std::vector<LineReceiver*> AgentSessions::with(LineReceiver& first, std::vector<LineReceiver*> others) {
+  others.insert(others.begin(), &first);
+  return others;
 }
 
 }  // namespace skbtrail

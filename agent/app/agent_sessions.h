@@ -9,6 +9,7 @@
 #include "session/session_manager.h"
 #include "session/tracing_node.h"
 #include "sink/line_batch.h"
+#include "sink/line_fan.h"
 #include "sink/line_log.h"
 
 namespace skbtrail {
@@ -29,12 +30,14 @@ public:
 
   void begin() { manager_.begin(); }
   SessionManager& manager() { return manager_; }
-  LineLog& log() { return log_; }
+  // Where lines go, those of the agent itself too.
+  LineReceiver& lines() { return lines_; }
 
 private:
-  static std::vector<LineReceiver*> with(LineReceiver& first, const std::vector<LineReceiver*>& others);
+  static std::vector<LineReceiver*> with(LineReceiver& first, std::vector<LineReceiver*> others);
 
   LineLog log_;
+  LineFan lines_;
   TracingNode node_;
   SessionManager manager_;  // goes first: what it ends still writes
 };

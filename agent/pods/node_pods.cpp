@@ -41,6 +41,16 @@ std::string NodePods::trouble() const {
   return state.stale_since ? state.last_error : std::string();
 }
 
+std::optional<PodListing> NodePods::listing() const {
+  if (!answered_.load(std::memory_order_acquire))
+    return std::nullopt;
+  DirectoryState state = directory_->state();
+  return PodListing{.runtime = std::move(state.runtime),
+                    .socket = std::move(state.socket),
+                    .sandboxes = directory_->sandboxes(),
+                    .faults = std::move(state.faults)};
+}
+
 void NodePods::couple(const std::stop_token& stop) {
   ::pthread_setname_np(::pthread_self(), "pod-links");
   std::uint64_t seen = 0;

@@ -32,6 +32,7 @@ public:
   std::uint32_t host_netns_inum() const override { return host_netns_inum_; }
   void hurry() override { directory_->refresh_soon(); }
   std::string trouble() const override;
+  std::optional<PodListing> listing() const override;
 
   // What the host does not tell, each with its reason; constant.
   const std::vector<std::string>& lacks() const { return watcher_->lacks(); }

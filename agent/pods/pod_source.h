@@ -3,11 +3,23 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "pods/container_runtime.h"
 #include "pods/pod_index.h"
+#include "pods/sandbox_table.h"
 
 namespace skbtrail {
+
+// What the newest index was made of, as the container runtime told it.
+struct PodListing {
+  RuntimeVersion runtime = {};
+  std::string socket = {};
+  std::shared_ptr<const std::vector<Sandbox>> sandboxes = {};  // never null; also those that are gone
+  SandboxFaults faults = {};
+};
 
 class PodSource {
 public:
@@ -20,6 +32,8 @@ public:
   virtual void hurry() {}
   // Any thread: why the newest may be old, in one line; empty: it is not.
   virtual std::string trouble() const { return {}; }
+  // Any thread, with a short lock at most. Nothing: the runtime has not answered yet, or there is none.
+  virtual std::optional<PodListing> listing() const { return std::nullopt; }
 };
 
 }  // namespace skbtrail

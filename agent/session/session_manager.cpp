@@ -79,6 +79,7 @@ void SessionManager::control(const std::stop_token& stop) {
 }
 
 void SessionManager::turn(Clock::time_point now) {
+  turned_ = now.time_since_epoch().count();
   std::vector<SessionView> changed;
   {
     const std::lock_guard lock{mutex_};

@@ -2,6 +2,7 @@
 // SessionManager: the sessions of this node from their acceptance to their end. Bounded: so many run, so many wait, in
 // the order in which they came. Every start and end goes through its one thread, `control`.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -55,6 +56,9 @@ public:
   std::optional<SessionView> find(const SessionKey& key) const override;
   Result<std::unique_ptr<EventStream>> follow(const SessionKey& key, std::size_t tail) override;
 
+  // When its thread last began a turn, which it does once a second at least. Any thread.
+  Clock::time_point last_turn() const { return Clock::time_point{Clock::duration{turned_.load()}}; }
+
   // Sessions by phase, for metrics. Any thread.
   std::map<SessionPhase, std::size_t> phases() const;
 
@@ -95,6 +99,7 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable_any command_;
   bool commanded_ = false;
+  std::atomic<Clock::rep> turned_ = Clock::now().time_since_epoch().count();
   Entries entries_;
   std::uint64_t next_number_ = 0;
   std::vector<std::unique_ptr<SessionRun>> leaving_;  // of sessions that are no more, until their probes are off

@@ -21,10 +21,11 @@ RESERVED = [
     (re.compile(r"<re2/"), {"kernel"}, "kernel/ alone knows RE2"),
     (re.compile(r"<libmnl/"), {"kernel", "pods"}, "kernel/ and pods/ alone know netlink's messages"),
     (re.compile(r"<grpc|\.pb\.h[>\"]"), {"pods"}, "pods/ alone knows gRPC"),
-    (re.compile(r"<yaml-cpp/"), {"app"}, "app/ alone reads the agent's configuration"),
+    (re.compile(r"<yaml-cpp/"), {"app", "kube"}, "app/ and kube/ alone read files of configuration"),
     (re.compile(r"<CLI/"), {"app", ""}, "app/ alone knows the command line"),
     (re.compile(r"<prometheus/"), {"sink", "monitor"}, "sink/ and monitor/ alone know prometheus-cpp"),
-    (re.compile(r"<httplib"), {"api"}, "api/ alone knows HTTP"),
+    (re.compile(r"<httplib"), {"api", "kube"}, "api/ and kube/ alone know HTTP"),
+    (re.compile(r"<openssl/"), {"api", "kube"}, "api/ and kube/ alone know TLS"),
     (re.compile(r'"monitor_abi\.h"'), {"kernel", "monitor"}, "the monitor's maps are for kernel/ and monitor/"),
     (re.compile(r'"(?:trace|task)_abi\.h"'), {"kernel", "filter", "decode"}, "the contract with bpf/ is for kernel/, filter/ and decode/"),
 ]

@@ -394,7 +394,7 @@ Sample = collections.namedtuple("Sample", "name labels")
 class Agent:
     """`skbtrail agent ARGUMENTS` on a free port, as a `with` block; `scrape()` reads its metrics.
 
-    After the block: `status` and `stderr`.
+    `lines()` is its log. After the block: `status` and `stderr`.
     """
 
     _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
@@ -403,10 +403,11 @@ class Agent:
     def __init__(self, *arguments, program="skbtrail"):
         self.command = [program, "agent", "--metrics-listen", "127.0.0.1:0", *map(str, arguments)]
         self._stderr = tempfile.NamedTemporaryFile(prefix="agent-", dir="/dev/shm")  # pylint: disable=consider-using-with
+        self._stdout = tempfile.NamedTemporaryFile(prefix="agent-", dir="/dev/shm")  # pylint: disable=consider-using-with
         self.process, self.port, self.status, self.stderr = None, None, None, ""
 
     def __enter__(self):
-        self.process = start(*self.command, stderr=self._stderr)
+        self.process = start(*self.command, stdout=self._stdout, stderr=self._stderr)
         wait_until(lambda: self._listening() or self.process.poll() is not None, READY_DEADLINE)
         found = self._listening()
         if not found:
@@ -418,6 +419,7 @@ class Agent:
     def __exit__(self, *_):
         self.stop()
         self._stderr.close()
+        self._stdout.close()
 
     def stop(self, number=signal.SIGTERM):
         """Ends the agent; once is enough."""
@@ -431,6 +433,14 @@ class Agent:
                 self.status = self.process.wait()
                 not_ok(f"{' '.join(self.command)} ends within {STOP_DEADLINE:g} s")
             self.stderr = pathlib.Path(self._stderr.name).read_text(errors="replace")
+
+    def told(self):
+        """What it has said on stderr until now."""
+        return pathlib.Path(self._stderr.name).read_text(errors="replace")
+
+    def lines(self):
+        """Its log until now: events of sessions, changes of phases, and what was asked of it."""
+        return [json.loads(line) for line in pathlib.Path(self._stdout.name).read_text().splitlines()]
 
     def page(self, accept="text/plain"):
         """What is served now; may be as old as a second."""
@@ -453,7 +463,7 @@ class Agent:
                 for name, labels, value in cls._SAMPLE.findall(page)}
 
     def _listening(self):
-        return re.search(r"metrics on \S+:(\d+)$", pathlib.Path(self._stderr.name).read_text(), re.MULTILINE)
+        return re.search(r"metrics on \S+:(\d+)$", self.told(), re.MULTILINE)
 
 
 def growth(before, after, name, *labels):

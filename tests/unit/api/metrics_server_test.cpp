@@ -81,6 +81,31 @@ TEST_CASE("a connection has one request, so that those who keep theirs open hold
   CHECK(answer.find("page") == answer.rfind("page"));
 }
 
+TEST_CASE("health is served beside the page, alone, or not at all") {
+  const HealthSource sick = [](HealthQuestion question) -> std::vector<HealthCheck> {
+    return {{.name = "loop", .failure = question == HealthQuestion::Ready ? "stands still" : ""}};
+  };
+  const ListenAddress any{.host = "127.0.0.1", .port = 0};
+  const auto page = [](auto) { return std::string("page"); };
+  const auto both = MetricsServer::start(any, page, sick);
+  const auto alone = MetricsServer::start(any, nullptr, sick);
+  const auto none = MetricsServer::start(any, page);
+  REQUIRE(both);
+  REQUIRE(alone);
+  REQUIRE(none);
+  for (const auto* server : {&both, &alone}) {
+    const auto ready = get((**server)->port(), "/readyz");
+    CHECK(ready.find(" 503 ") != std::string::npos);
+    CHECK(ready.find("[-]loop failed: stands still\nreadyz check failed\n") != std::string::npos);
+    CHECK(get((**server)->port(), "/healthz").find("[+]loop ok\nhealthz check passed\n") != std::string::npos);
+  }
+  CHECK(get((*both)->port(), "/metrics").find("page") != std::string::npos);
+  const auto nothing = get((*alone)->port(), "/metrics");
+  CHECK(nothing.find(" 404 ") != std::string::npos);
+  CHECK(nothing.find("there is only /healthz and /readyz here") != std::string::npos);
+  CHECK(get((*none)->port(), "/healthz").find("there is only /metrics here") != std::string::npos);
+}
+
 TEST_CASE("when there is no page the reason is served") {
   const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0},
                                            [](auto) -> Result<std::string> { return refuse(EIO, "no table"); });

@@ -263,3 +263,11 @@ TEST_CASE("the manager's own thread starts what is commanded without waiting for
     std::this_thread::sleep_for(1ms);
   CHECK(manager.phases()[SessionPhase::Running] == 1);
 }
+
+TEST_CASE("whoever asks hears when the manager last turned") {
+  Lab lab;
+  lab.turn(5s);
+  CHECK(lab.manager.last_turn() == lab.now);
+  lab.turn(7s);
+  CHECK(lab.manager.last_turn() == lab.now);
+}

@@ -1,0 +1,69 @@
+#pragma once
+// HttpConnection: reads the requests of one connection, has them answered, and sends the answers and streams.
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "api/http_request.h"
+#include "api/rest_api.h"
+#include "api/socket_stream.h"
+#include "base/result.h"
+
+namespace skbtrail {
+
+// How long a client may take for each part of a request, whatever it sends meanwhile.
+struct HttpPatience {
+  std::chrono::milliseconds head{10'000};       // TLS handshake and header, each
+  std::chrono::milliseconds body{30'000};       // in all
+  std::chrono::milliseconds idle{15'000};       // between two requests
+  std::chrono::milliseconds write{30'000};      // without taking anything of the answer
+  std::chrono::milliseconds finish{1'000};      // to hear the last answer
+  std::chrono::milliseconds heartbeat{15'000};  // of a stream that has nothing to tell
+};
+
+// Used by one thread.
+class HttpConnection final {
+public:
+  // Of one connection; then it is closed.
+  static constexpr std::size_t kMaxRequests = 1000;
+
+  struct Settings {
+    RestApi& api;
+    Authorizer& judge;
+    HttpLimits limits;
+    HttpPatience patience;
+    std::optional<uid_t> peer;
+  };
+
+  HttpConnection(SocketStream& stream, const Settings& settings) : stream_(stream), settings_(settings) {}
+
+  // Until one of both ends it. An error is the connection's, and of interest to nobody.
+  void serve();
+  // Answers the first request, whatever it is, that there are too many connections.
+  void refuse_all();
+
+private:
+  enum class After : std::uint8_t { NextRequest, Close };
+
+  Result<HttpHead> read_head(std::chrono::milliseconds patience);
+  Result<std::string> read_head_bytes(std::chrono::milliseconds patience);
+  Result<std::string> read_body(const HttpHead& head);
+  Result<> read_more(SocketStream::Clock::time_point deadline);
+  Result<After> serve_one(std::chrono::milliseconds patience);
+  Result<After> answer(const HttpHead& head);
+  Result<> send(const HttpHead& head, HttpAnswer& answer, After after);
+  Result<> send_stream(const HttpHead& head, HttpAnswer& answer);
+  Result<> pass_on(EventStream& events, StreamForm form, bool is_chunked);
+  Result<> send_part(std::string_view part, bool is_chunked);
+  void send_failure(const Error& error);
+
+  SocketStream& stream_;
+  Settings settings_;
+  std::string unread_;  // bytes that came and belong to the next part
+};
+
+}  // namespace skbtrail

@@ -1,0 +1,170 @@
+#include "api/listener.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <memory>
+#include <utility>
+
+namespace skbtrail {
+namespace {
+
+constexpr int kBacklog = 64;
+constexpr int kKind = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
+
+Result<Addresses> resolved(const ListenAddress& address) {
+  const addrinfo hints{.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+                       .ai_family = AF_UNSPEC,
+                       .ai_socktype = SOCK_STREAM,
+                       .ai_protocol = 0,
+                       .ai_addrlen = 0,
+                       .ai_addr = nullptr,
+                       .ai_canonname = nullptr,
+                       .ai_next = nullptr};
+  addrinfo* found = nullptr;
+  if (const int code = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
+      code != 0)
+    return refuse(EADDRNOTAVAIL, "'" + address.host + "' is no address to listen on: " + ::gai_strerror(code));
+  return Addresses{found, &::freeaddrinfo};
+}
+
+bool is_loopback(const sockaddr& address) {
+  if (address.sa_family == AF_INET)
+    return (ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) >> 24) == 127;
+  return address.sa_family == AF_INET6 &&
+         IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr) != 0;
+}
+
+Result<UniqueFd> bound(const addrinfo& where) {
+  UniqueFd socket{::socket(where.ai_family, kKind, where.ai_protocol)};
+  if (const int err = errno; !socket)
+    return fail(err, "make a socket");
+  const int yes = 1;
+  const int no = 0;
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  // "[::]" is for both families.
+  if (where.ai_family == AF_INET6)
+    (void)::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));
+  if (::bind(socket.get(), where.ai_addr, where.ai_addrlen) != 0 || ::listen(socket.get(), kBacklog) != 0) {
+    const int err = errno;
+    return fail(err, "listen");
+  }
+  return socket;
+}
+
+Result<std::uint16_t> port_of(int socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof(address);
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+    const int err = errno;
+    return fail(err, "ask a socket for its port");
+  }
+  // The port stands at the same place in both families.
+  return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
+
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  return address;
+}
+
+// Takes away what an agent that was killed has left.
+Result<> clear_stale(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0)
+    return {};  // nothing is there; whatever else is wrong, bind() says
+  if (!S_ISSOCK(status.st_mode))
+    return refuse(EEXIST, "there is a file which is no socket");
+  const UniqueFd probe{::socket(AF_UNIX, kKind, 0)};
+  const auto address = address_of(path);
+  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno == EAGAIN)
+    return refuse(EADDRINUSE, "another process serves it");
+  if (errno != ECONNREFUSED) {
+    const int err = errno;
+    return fail(err, "ask whether it is served");
+  }
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    const int err = errno;
+    return fail(err, "remove what an earlier agent left");
+  }
+  return {};
+}
+
+Result<> make_folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos || slash == 0)
+    return {};
+  if (::mkdir(path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST) {
+    const int err = errno;
+    return fail(err, "make its folder");
+  }
+  return {};
+}
+
+Result<UniqueFd> bound_to(const std::string& path) {
+  if (path.size() >= sizeof(sockaddr_un::sun_path))
+    return refuse(ENAMETOOLONG, "the path is too long for a socket");
+  TRY(make_folder_of(path));
+  TRY(clear_stale(path));
+  UniqueFd socket{::socket(AF_UNIX, kKind, 0)};
+  const auto address = address_of(path);
+  // The mode of the socket becomes that of its file, which nobody else can open for a moment then.
+  if (!socket || ::fchmod(socket.get(), 0600) != 0 ||
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    const int err = errno;
+    return fail(err, "bind");
+  }
+  return socket;
+}
+
+}  // namespace
+
+Result<Listener> Listener::on_network(const ListenAddress& address, Reach reach) {
+  const auto addresses = TRY(resolved(address));
+  const addrinfo& first = *addresses;
+  const std::string where = "'" + address.host + "', port " + std::to_string(address.port);
+  if (reach == Reach::Loopback && !is_loopback(*first.ai_addr))
+    return refuse(EPERM, "listen on " + where + ": without TLS only a loopback address is served");
+  auto socket = bound(first);
+  if (!socket)
+    return within("listen on " + where, std::move(socket.error()));
+  Listener listener{std::move(*socket)};
+  listener.port_ = TRY(port_of(listener.fd()));
+  return listener;
+}
+
+Result<Listener> Listener::on_path(const std::string& path) {
+  const std::string doing = "listen on '" + path + "'";
+  auto socket = bound_to(path);
+  if (!socket)
+    return within(doing, std::move(socket.error()));
+  Listener listener{std::move(*socket)};
+  // From here on the file is ours to remove.
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0) {
+    listener.path_ = path;
+    listener.device_ = status.st_dev;
+    listener.inode_ = status.st_ino;
+  }
+  if (::listen(listener.fd(), kBacklog) != 0) {
+    const int err = errno;
+    return fail(err, doing);
+  }
+  return listener;
+}
+
+Listener::~Listener() {
+  struct stat status {};
+  if (!path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_)
+    (void)::unlink(path_.c_str());
+}
+
+}  // namespace skbtrail

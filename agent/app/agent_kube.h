@@ -1,0 +1,42 @@
+#pragma once
+// AgentKube: the agent's side of Kubernetes, where there is one.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/agent_config.h"
+#include "base/result.h"
+#include "kube/access_review.h"
+#include "kube/session_controller.h"
+#include "sink/exposition.h"
+
+namespace skbtrail {
+
+class AgentKube final {
+public:
+  // Null: not asked for, or `auto` and neither a kubeconfig nor a service account is there. An error: what is needed to
+  // reach an API server is wrong or missing. That it does not answer is none: it is asked again and again.
+  static Result<std::unique_ptr<AgentKube>> open(const AgentConfig& config);
+
+  // For the sessions' manager, which hears nothing of this before begin().
+  SessionListener& listener() { return controller_.listener(); }
+  // From now on Kubernetes' sessions are run by `control`, which lives until quiesce() returns.
+  void begin(SessionControl& control) { controller_.begin(control); }
+  void quiesce() { controller_.quiesce(); }
+
+  // Who somebody with a token is, and what he may do. Any thread.
+  AccessReview& access() { return access_; }
+  // Why sessions of Kubernetes are not followed now; empty: they are. Any thread.
+  std::vector<std::string> troubles() const { return controller_.troubles(); }
+  std::string metrics_page(ExpositionFormat format) const;
+
+private:
+  AgentKube(KubeConfig server, const AgentConfig& config);
+
+  std::shared_ptr<ApiEndpoint> endpoint_;
+  AccessReview access_;
+  SessionController controller_;
+};
+
+}  // namespace skbtrail

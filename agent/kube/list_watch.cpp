@@ -1,0 +1,137 @@
+#include "kube/list_watch.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "kube/api_error.h"
+
+namespace skbtrail {
+namespace {
+
+using nlohmann::json;
+
+// Of a thread that is asked to end: how often it is told so.
+constexpr std::chrono::milliseconds kTellAgain{10};
+
+// The server knows no such kind.
+Result<ApiClient::List> listed(Result<ApiClient::List> list) {
+  if (!list && list.error().code == ENOENT)
+    return refuse(ENOENT, list.error().message + "; `skbtrail crds | kubectl apply -f -` defines it");
+  return list;
+}
+
+}  // namespace
+
+ListWatch::ListWatch(std::shared_ptr<ApiEndpoint> endpoint, Settings settings, WatchHandler& handler)
+    : settings_(std::move(settings)),
+      handler_(handler),
+      client_(std::move(endpoint)),
+      backoff_(settings_.least_wait, settings_.most_wait, settings_.seed),
+      random_(settings_.seed + 1) {
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), settings_.name.substr(0, 15).c_str());
+    run();
+    ended_ = true;
+  });
+}
+
+// An interruption may come just before a request begins to read, and be lost: it is repeated.
+ListWatch::~ListWatch() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  stopped_.notify_all();
+  while (!ended_) {
+    client_.interrupt();
+    std::this_thread::sleep_for(kTellAgain);
+  }
+  thread_.join();
+}
+
+std::string ListWatch::trouble() const {
+  const std::lock_guard lock{mutex_};
+  return trouble_;
+}
+
+void ListWatch::set_trouble(std::string trouble) {
+  const std::lock_guard lock{mutex_};
+  trouble_ = std::move(trouble);
+}
+
+bool ListWatch::sleep(Backoff::Duration time) {
+  std::unique_lock lock{mutex_};
+  return !stopped_.wait_for(lock, time, [this] { return stopping_.load(); });
+}
+
+// A list is followed by a watch at once. Whatever else ends is begun again a little later: with no further delay when
+// it had told something, else each time with a longer one.
+void ListWatch::run() {
+  while (!stopping_) {
+    const bool is_list = version_.empty();
+    progressed_ = false;
+    const auto done = is_list ? list() : watch();
+    const bool is_stale = !done && done.error().code == ESTALE;
+    if (is_stale)
+      version_.clear();
+    if (progressed_ || (done && !is_list))
+      backoff_.reset();
+    asked_ = true;
+    set_trouble(done || is_stale ? std::string() : done.error().message);
+    if (!(is_list && done) && !sleep(backoff_.next()))
+      return;
+  }
+}
+
+Result<> ListWatch::list() {
+  auto list = TRY(listed(client_.list(settings_.path)));
+  if (list.resource_version.empty())
+    return refuse(EBADMSG, "list " + settings_.path + ": the answer has no resourceVersion");
+  handler_.replaced(std::move(list.items));
+  version_ = std::move(list.resource_version);
+  listed_ = true;
+  return {};
+}
+
+Result<> ListWatch::watch() {
+  const auto least = settings_.watch_time.count();
+  const auto seconds = std::uniform_int_distribution<std::int64_t>(least, 2 * least)(random_);
+  in_stream_ = {};
+  set_trouble({});
+  const auto ended = client_.watch(
+      settings_.path + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(seconds) +
+          "&resourceVersion=" + query_text(version_),
+      std::chrono::seconds(seconds) + settings_.grace, [this](std::string_view line) { return take(line); });
+  if (!in_stream_)
+    return in_stream_;
+  return ended;
+}
+
+bool ListWatch::take(std::string_view line) {
+  const auto event = json::parse(line, nullptr, false);
+  const auto object = event.is_object() ? event.find("object") : event.end();
+  if (!event.is_object() || object == event.end() || !object->is_object()) {
+    in_stream_ = refuse(EBADMSG, "watch " + settings_.path + ": a line is no event");
+    return false;
+  }
+  return take_event(event.value("type", ""), *object);
+}
+
+bool ListWatch::take_event(const std::string& type, const json& object) {
+  if (type == "ERROR") {
+    in_stream_ = api_error(object.value("code", 0), object.dump(), "watch " + settings_.path);
+    return false;
+  }
+  if (type == "ADDED" || type == "MODIFIED")
+    handler_.changed(object);
+  else if (type == "DELETED")
+    handler_.removed(object);
+  const auto metadata = object.find("metadata");
+  if (metadata != object.end() && metadata->is_object())
+    version_ = metadata->value("resourceVersion", version_);
+  progressed_ = true;
+  return !stopping_;
+}
+
+}  // namespace skbtrail

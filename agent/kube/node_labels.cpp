@@ -1,0 +1,39 @@
+#include "kube/node_labels.h"
+
+#include <utility>
+
+#include "pods/label_selector.h"
+#include "session/session_object.h"
+
+namespace skbtrail {
+namespace {
+
+constexpr std::chrono::seconds kFailureRemembered{10};
+
+}  // namespace
+
+Result<bool> NodeLabels::fit(const SelectorSpec& selector, ApiClient& client, Clock::time_point now) {
+  if (!valid_until_ || now >= *valid_until_) {
+    auto asked = ask(client);
+    failure_ = asked ? std::nullopt : std::optional(asked.error());
+    valid_until_ = now + (asked ? kRemembered : kFailureRemembered);
+  }
+  if (failure_)
+    return *failure_;
+  const auto parsed = TRY(LabelSelector::parse(selector_text(selector)));
+  return parsed.matches(labels_);
+}
+
+Result<> NodeLabels::ask(ApiClient& client) {
+  const auto node = TRY(client.get("/api/v1/nodes/" + node_));
+  labels_.clear();
+  const auto metadata = node.find("metadata");
+  if (metadata == node.end() || !metadata->is_object() || !metadata->contains("labels"))
+    return {};
+  for (const auto& [key, value] : (*metadata)["labels"].items())
+    if (value.is_string())
+      labels_.emplace(key, value.get<std::string>());
+  return {};
+}
+
+}  // namespace skbtrail

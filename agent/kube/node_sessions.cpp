@@ -1,0 +1,233 @@
+#include "kube/node_sessions.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "session/session_object.h"
+
+namespace skbtrail {
+namespace {
+
+constexpr std::size_t kMaxManager = 128;
+constexpr std::size_t kMaxMessage = 1024;
+constexpr std::chrono::milliseconds kAtRest{30'000};
+constexpr std::chrono::milliseconds kWhileWaiting{200};
+
+// Whether more tries would say the same.
+bool is_hopeless(const Error& error) {
+  return error.code == ENOENT || error.code == EBUSY || error.code == EINVAL;
+}
+
+}  // namespace
+
+std::string field_manager_of(const std::string& node) {
+  const std::string whole = "skbtrail-" + node;
+  if (whole.size() <= kMaxManager)
+    return whole;
+  char tail[16];
+  std::snprintf(tail, sizeof(tail), "-%08x", static_cast<unsigned>(share_of(node, "") * 4294967296.0));
+  return whole.substr(0, kMaxManager - 9) + tail;
+}
+
+NodeSessions::NodeSessions(Settings settings)
+    : settings_(std::move(settings)),
+      manager_(field_manager_of(settings_.node)),
+      labels_(settings_.node),
+      backoff_(settings_.least_wait, settings_.most_wait, std::hash<std::string>{}(settings_.node)) {}
+
+void NodeSessions::changed(const SessionView& view) {
+  if (view.origin != SessionOrigin::Kubernetes)
+    return;
+  {
+    const std::lock_guard lock{mutex_};
+    heard_.insert_or_assign(view.session.key, view.status);
+  }
+  settings_.wake();
+}
+
+void NodeSessions::take_in_heard() {
+  std::map<SessionKey, NodeStatus> heard;
+  {
+    const std::lock_guard lock{mutex_};
+    heard.swap(heard_);
+  }
+  for (auto& [key, status] : heard) {
+    const auto found = parts_.find(key);
+    // What is said of one that was removed is of no interest any more.
+    if (found == parts_.end() || !found->second.is_controlled)
+      continue;
+    status.message.resize(std::min(status.message.size(), kMaxMessage));
+    found->second.local.status = added_up(found->second.before, std::move(status));
+  }
+}
+
+NodeSessions::Part& NodeSessions::part_of(const StoredSession& stored, Clock::time_point now) {
+  const auto [at, is_new] = parts_.try_emplace(stored.key);
+  if (is_new) {
+    at->second.known_since = now;
+    at->second.local.uid = stored.uid;
+    at->second.local.generation = stored.generation;
+  }
+  return at->second;
+}
+
+void NodeSessions::reconcile(const Turn& turn, SessionControl& control) {
+  take_in_heard();
+  for (const auto& key : std::exchange(to_end_, {}))
+    (void)control.remove(key);  // it may have ended by itself
+  for (auto at = parts_.begin(); at != parts_.end();) {
+    if (turn.stored.contains(at->first)) {
+      ++at;
+      continue;
+    }
+    remove(at->first, at->second, control);
+    at = parts_.erase(at);
+  }
+  for (const auto& [key, stored] : turn.stored)
+    act(*stored, part_of(*stored, turn.now), turn, control);
+}
+
+void NodeSessions::act(const StoredSession& stored, Part& part, const Turn& turn, SessionControl& control) {
+  PartQuestion question{.stored = stored,
+                        .local = &part.local,
+                        .node = settings_.node,
+                        .known_for = std::chrono::duration_cast<std::chrono::milliseconds>(turn.now - part.known_since),
+                        .labels_fit = {},
+                        .now_s = turn.now_s};
+  auto decision = decide(question);
+  if (decision.action == PartAction::AskLabels) {
+    const auto fit = labels_.fit(*stored.asked->spec.node_selector, turn.client, turn.now);
+    if (!fit)
+      return;
+    question.labels_fit = *fit;
+    decision = decide(question);
+  }
+  switch (decision.action) {
+    case PartAction::Nothing:
+    case PartAction::Wait:
+    case PartAction::AskLabels: return;
+    case PartAction::Start: start(stored, part, std::move(decision), control); return;
+    case PartAction::Remove:
+      remove(stored.key, part, control);
+      parts_.erase(stored.key);
+      return;
+    case PartAction::Tell:
+      part.local.uid = stored.uid;
+      part.local.generation = stored.generation;
+      part.local.status = std::move(decision.before);
+      return;
+  }
+}
+
+void NodeSessions::start(const StoredSession& stored, Part& part, PartDecision decision, SessionControl& control) {
+  const auto started = control.start(decision.session, SessionOrigin::Kubernetes);
+  if (!started && started.error().code == EAGAIN)
+    return;  // asked again at the next turn
+  part.local.uid = stored.uid;
+  part.local.generation = stored.generation;
+  part.session = std::move(decision.session);
+  if (const auto* entry = stored.entry_of(settings_.node))
+    part.written = entry->status;
+  if (!started) {
+    part.local.status = NodeStatus{.phase = SessionPhase::Failed,
+                                   .message = started.error().message + ", by the REST API of this node"};
+    return;
+  }
+  part.before = std::move(decision.before);
+  part.is_controlled = true;
+  part.local.status = added_up(part.before, {.message = "accepted"});
+}
+
+void NodeSessions::remove(const SessionKey& key, Part& part, SessionControl& control) {
+  if (part.is_controlled)
+    (void)control.remove(key);  // it may be forgotten already
+  part.is_controlled = false;
+}
+
+bool NodeSessions::has_news(const Part& part) const {
+  const auto& status = part.local.status;
+  if (!status || status == part.written)
+    return false;
+  return part.written || !part.is_controlled || is_worth_an_entry(part.session, *status);
+}
+
+// Phases at once; numbers the more seldom the more nodes write them, since every agent reads them all.
+bool NodeSessions::is_due(const StoredSession& stored, const Part& part, Clock::time_point now) const {
+  if (!has_news(part))
+    return false;
+  const bool is_first = !part.written || part.written->phase != part.local.status->phase;
+  const auto writers = std::max<std::size_t>(stored.nodes.size(), 1);
+  return is_first || now - part.written_at >= kNumbersEvery * static_cast<std::int64_t>(writers);
+}
+
+std::chrono::milliseconds NodeSessions::write(const Turn& turn) {
+  if (turn.now < not_before_)
+    return std::chrono::ceil<std::chrono::milliseconds>(not_before_ - turn.now);
+  for (const auto& [key, stored] : turn.stored) {
+    const auto found = parts_.find(key);
+    if (found == parts_.end() || !is_due(*stored, found->second, turn.now))
+      continue;
+    const auto written = write_entry(*stored, found->second, turn);
+    if (written)
+      continue;
+    settings_.log("status of session '" + key.text() + "' not written: " + written.error().message);
+    const auto wait = backoff_.next();
+    not_before_ = Clock::now() + wait;
+    return wait;
+  }
+  backoff_.reset();
+  const bool waits = std::ranges::any_of(turn.stored, [](const auto& one) { return !one.second->is_finished(); });
+  return waits ? kWhileWaiting : kAtRest;
+}
+
+void NodeSessions::write_last(const Turn& turn) {
+  take_in_heard();
+  for (const auto& [key, stored] : turn.stored) {
+    const auto found = parts_.find(key);
+    if (found == parts_.end() || !has_news(found->second))
+      continue;
+    if (const auto written = write_entry(*stored, found->second, turn); !written)
+      return settings_.log("last status of session '" + key.text() + "' not written: " + written.error().message);
+  }
+}
+
+// In the answer are the entries of all who were faster.
+Result<> NodeSessions::write_entry(const StoredSession& stored, Part& part, const Turn& turn) {
+  const bool is_claim = !part.written && stored.entry_of(settings_.node) == nullptr;
+  auto entry = node_entry_of(*part.local.status, settings_.node);
+  const auto answer = turn.client.apply(
+      status_path_of(stored.key),
+      applied_status(stored.key, part.local.uid, {{"nodes", nlohmann::json::array({entry})}}), manager_);
+  if (!answer && !is_hopeless(answer.error()))
+    return answer.error();
+  part.written = part.local.status;
+  part.written_at = turn.now;
+  if (!answer) {
+    if (answer.error().code == EINVAL)
+      settings_.log("status of session '" + stored.key.text() + "' not taken: " + answer.error().message);
+    return {};
+  }
+  const auto now = stored_session_of(*answer);
+  if (is_claim && now && now->nodes.size() > stored.max_nodes())
+    stand_back(stored, part, turn.client);
+  return {};
+}
+
+void NodeSessions::stand_back(const StoredSession& stored, Part& part, ApiClient& client) {
+  // Without its entry: what a manager no longer says is removed. If that fails the entry is one too many.
+  (void)client.apply(status_path_of(stored.key), applied_status(stored.key, part.local.uid, nlohmann::json::object()),
+                     manager_);
+  if (part.is_controlled)
+    to_end_.push_back(stored.key);
+  const auto known_since = part.known_since;
+  part = {};
+  part.known_since = known_since;
+  part.local = {.uid = stored.uid, .generation = stored.generation, .stood_back = true, .status = {}};
+}
+
+bool NodeSessions::takes_part() const {
+  return std::ranges::any_of(parts_, [](const auto& one) { return one.second.written.has_value(); });
+}
+
+}  // namespace skbtrail

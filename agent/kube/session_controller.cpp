@@ -1,0 +1,164 @@
+#include "kube/session_controller.h"
+
+#include <pthread.h>
+
+#include <random>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace skbtrail {
+namespace {
+
+constexpr std::chrono::seconds kLastPatience{3};
+constexpr std::chrono::milliseconds kTellAgain{10};
+// Wakes closer together than this are taken as one.
+constexpr std::chrono::milliseconds kGather{20};
+
+std::int64_t unix_now() {
+  return static_cast<std::int64_t>(realtime_ns() / 1'000'000'000);
+}
+
+std::uint64_t chance() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32U) | device();
+}
+
+// One process: an agent that starts anew is another candidate than the one before.
+std::string identity_of(const std::string& node) {
+  return node + "_" + std::to_string(chance());
+}
+
+}  // namespace
+
+SessionController::SessionController(std::shared_ptr<ApiEndpoint> endpoint, Settings settings)
+    : endpoint_(std::move(endpoint)),
+      settings_(std::move(settings)),
+      client_(endpoint_),
+      store_([this] { wake(); }),
+      sessions_(std::make_unique<NodeSessions>(
+          NodeSessions::Settings{.node = settings_.node, .wake = [this] { wake(); }, .log = settings_.log})),
+      leader_(settings_.node, settings_.log) {}
+
+SessionController::~SessionController() {
+  quiesce();
+  ApiClient client(endpoint_, kLastPatience);
+  const auto stored = store_.all();
+  sessions_->write_last({.stored = stored, .client = client, .now = Clock::now(), .now_s = unix_now()});
+}
+
+std::unique_ptr<ListWatch> SessionController::watch(SessionKind kind) {
+  auto settings = settings_.watch;
+  settings.path = collection_path_of(kind);
+  settings.name = kind == SessionKind::TraceSession ? "kube-watch" : "kube-watch-all";
+  settings.seed = chance();
+  return std::make_unique<ListWatch>(endpoint_, std::move(settings), store_.handler(kind));
+}
+
+void SessionController::begin(SessionControl& control) {
+  lease_ = std::make_unique<LeaderLease>(endpoint_, LeaderLease::Settings{.namespace_name = settings_.namespace_name,
+                                                                          .me = identity_of(settings_.node),
+                                                                          .times = settings_.lease,
+                                                                          .on_change = [this] { wake(); },
+                                                                          .log = settings_.log});
+  for (const auto kind : kSessionKinds)
+    watches_[static_cast<std::size_t>(kind)] = watch(kind);
+  thread_ = std::thread([this, &control] {
+    ::pthread_setname_np(::pthread_self(), "kube");
+    run(control);
+    ended_ = true;
+  });
+}
+
+void SessionController::quiesce() {
+  if (!thread_.joinable())
+    return;
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  woken_.notify_all();
+  while (!ended_) {
+    client_.interrupt();
+    std::this_thread::sleep_for(kTellAgain);
+  }
+  thread_.join();
+  for (auto& watch : watches_)
+    watch.reset();
+  lease_.reset();
+}
+
+void SessionController::wake() {
+  {
+    const std::lock_guard lock{mutex_};
+    is_awake_ = true;
+  }
+  woken_.notify_all();
+}
+
+void SessionController::run(SessionControl& control) {
+  while (true) {
+    const auto patience = turn(control);
+    std::unique_lock lock{mutex_};
+    woken_.wait_for(lock, patience, [this] { return is_awake_ || stopping_; });
+    woken_.wait_for(lock, kGather, [this] { return stopping_; });
+    if (stopping_)
+      return;
+    is_awake_ = false;
+  }
+}
+
+// Nothing is decided from half of a picture.
+std::chrono::milliseconds SessionController::turn(SessionControl& control) {
+  log_troubles();
+  if (!is_current())
+    return std::chrono::seconds(1);
+  const auto stored = store_.all();
+  const auto now = Clock::now();
+  const NodeSessions::Turn turn{.stored = stored, .client = client_, .now = now, .now_s = unix_now()};
+  sessions_->reconcile(turn, control);
+  const auto patience = sessions_->write(turn);
+  lead(stored, now, turn.now_s);
+  return patience;
+}
+
+void SessionController::lead(const StoredSessions& stored, Clock::time_point now, std::int64_t now_s) {
+  const SessionLeader::Turn turn{.stored = stored, .now = now, .now_s = now_s};
+  const bool is_leader = lease_->is_leader();
+  if (is_leader)
+    leader_.lead(turn, client_);
+  lease_->want(is_leader ? SessionLeader::has_work(turn) : leader_.should_try(turn));
+}
+
+std::vector<std::string> SessionController::troubles() const {
+  std::vector<std::string> troubles;
+  for (const auto& watch : watches_)
+    if (watch)
+      if (auto trouble = watch->trouble(); !trouble.empty() && watch->has_asked())
+        troubles.push_back(std::move(trouble));
+  return troubles;
+}
+
+bool SessionController::is_current() const {
+  for (const auto& watch : watches_)
+    if (!watch || !watch->has_listed())
+      return false;
+  return true;
+}
+
+bool SessionController::is_leader() const {
+  return lease_ && lease_->is_leader();
+}
+
+void SessionController::log_troubles() {
+  auto troubles = this->troubles();
+  if (troubles == told_troubles_)
+    return;
+  for (const auto& trouble : troubles)
+    settings_.log("sessions of Kubernetes are not followed: " + trouble);
+  if (troubles.empty())
+    settings_.log("sessions of Kubernetes are followed");
+  told_troubles_ = std::move(troubles);
+}
+
+}  // namespace skbtrail

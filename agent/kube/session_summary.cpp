@@ -1,0 +1,149 @@
+#include "kube/session_summary.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace skbtrail {
+namespace {
+
+constexpr std::size_t kMaxMessage = 1024;
+
+bool is_overdue(const NodeStatus& status, const StoredSession& session, std::int64_t now_s) {
+  return status.phase == SessionPhase::Running && status.started_s != 0 &&
+         now_s > status.started_s + (session.duration() + kOverdue).count();
+}
+
+struct Counts {
+  std::array<std::size_t, 5> by_phase{};
+  std::size_t all = 0;
+
+  std::size_t of(SessionPhase phase) const { return by_phase[static_cast<std::size_t>(phase)]; }
+  std::size_t waiting() const { return of(SessionPhase::Pending); }
+  std::size_t running() const { return of(SessionPhase::Running); }
+};
+
+Counts count(const StoredSession& session, std::int64_t now_s) {
+  Counts counts{.all = session.nodes.size()};
+  for (const auto& entry : session.nodes) {
+    const auto phase = is_overdue(entry.status, session, now_s) ? SessionPhase::Failed : entry.status.phase;
+    ++counts.by_phase[static_cast<std::size_t>(phase)];
+  }
+  return counts;
+}
+
+SessionPhase final_phase(const Counts& counts) {
+  if (counts.of(SessionPhase::Completed) > 0)
+    return SessionPhase::Completed;
+  return counts.of(SessionPhase::Failed) > 0 ? SessionPhase::Failed : SessionPhase::Expired;
+}
+
+SessionPhase phase_of(const StoredSession& session, const Counts& counts, bool has_started, std::int64_t now_s) {
+  if (session.is_finished())
+    return *session.overall.phase;
+  const auto unfinished = has_started ? SessionPhase::Running : SessionPhase::Pending;
+  if (counts.all == 0) {
+    const auto last = session.created_s + (session.duration() + kSettle).count();
+    return now_s < last ? SessionPhase::Pending : SessionPhase::Expired;
+  }
+  if (counts.running() + counts.waiting() > 0)
+    return counts.running() > 0 ? SessionPhase::Running : unfinished;
+  if (now_s < session.created_s + kSettle.count())
+    return unfinished;
+  return final_phase(counts);
+}
+
+std::int64_t end_of(const StoredSession& session, std::int64_t now_s) {
+  if (session.overall.ended_s != 0)
+    return session.overall.ended_s;
+  std::int64_t end = 0;
+  for (const auto& entry : session.nodes)
+    end = std::max(end, entry.status.ended_s);
+  return end != 0 ? end : now_s;
+}
+
+std::string counted(const Counts& counts) {
+  std::string text = std::to_string(counts.all) + (counts.all == 1 ? " node" : " nodes");
+  char sign = ':';
+  for (std::size_t i = 0; i < counts.by_phase.size(); ++i) {
+    if (counts.by_phase[i] == 0)
+      continue;
+    text += sign + (" " + std::to_string(counts.by_phase[i]) + " ") + std::string(kPhaseNames[i]);
+    sign = ',';
+  }
+  return text;
+}
+
+// Why nodes wait or have failed, as many of them as there is room for.
+std::string reasons(const StoredSession& session, std::int64_t now_s) {
+  std::string text;
+  for (const auto& entry : session.nodes) {
+    const bool overdue = is_overdue(entry.status, session, now_s);
+    const bool is_well = entry.status.phase == SessionPhase::Running || entry.status.phase == SessionPhase::Completed;
+    if (!overdue && (is_well || entry.status.message.empty()))
+      continue;
+    const std::string one = "; " + entry.node + ": " + (overdue ? "has not told of its end" : entry.status.message);
+    if (text.size() + one.size() > kMaxMessage - 128)
+      return text + "; and others";
+    text += one;
+  }
+  return text;
+}
+
+std::string message_of(const StoredSession& session, const Counts& counts, SessionPhase phase, std::int64_t now_s) {
+  if (counts.all > 0)
+    return counted(counts) + reasons(session, now_s);
+  return phase == SessionPhase::Pending ? "no node has one of its pods yet"
+                                        : "its time is over, and no node had one of its pods";
+}
+
+SessionCondition condition(const StoredSession& session, std::string type, bool holds, std::int64_t now_s) {
+  SessionCondition made{.type = std::move(type), .is_true = holds, .reason = {}, .message = {}, .since_s = now_s};
+  for (const auto& old : session.overall.conditions)
+    if (old.type == made.type && old.is_true == holds && old.since_s != 0)
+      made.since_s = old.since_s;
+  return made;
+}
+
+}  // namespace
+
+std::vector<std::string> overdue_nodes(const StoredSession& session, std::int64_t now_s) {
+  std::vector<std::string> nodes;
+  for (const auto& entry : session.nodes)
+    if (is_overdue(entry.status, session, now_s))
+      nodes.push_back(entry.node);
+  return nodes;
+}
+
+OverallStatus summary_of(const StoredSession& session, std::int64_t now_s) {
+  const auto counts = count(session, now_s);
+  OverallStatus overall{.generation = session.generation, .nodes = counts.all};
+  for (const auto& entry : session.nodes) {
+    overall.packets += entry.status.packets;
+    overall.drops += entry.status.drops;
+    overall.lost += entry.status.lost;
+    const auto started = entry.status.started_s;
+    if (started != 0 && (overall.started_s == 0 || started < overall.started_s))
+      overall.started_s = started;
+  }
+  overall.phase = phase_of(session, counts, overall.started_s != 0, now_s);
+  if (is_final(*overall.phase))
+    overall.ended_s = end_of(session, now_s);
+  const auto message = message_of(session, counts, *overall.phase, now_s);
+  overall.conditions = {condition(session, "Ready", overall.phase == SessionPhase::Running, now_s),
+                        condition(session, "Complete", overall.phase == SessionPhase::Completed, now_s)};
+  for (auto& one : overall.conditions) {
+    one.reason = name_of(*overall.phase);
+    one.message = message;
+  }
+  return overall;
+}
+
+bool is_due_for_deletion(const StoredSession& session, std::int64_t now_s) {
+  const auto ttl = session.asked ? session.asked->spec.ttl_after_finished : TraceSessionSpec{}.ttl_after_finished;
+  return session.is_finished() && session.overall.ended_s != 0 && !session.is_leaving &&
+         now_s >= session.overall.ended_s + ttl.count();
+}
+
+}  // namespace skbtrail

@@ -1,0 +1,22 @@
+#pragma once
+// What the agent's talk with the API server is to Prometheus. Pure.
+
+#include <prometheus/metric_family.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace skbtrail {
+
+struct KubeNumbers {
+  std::map<std::pair<std::string, int>, std::uint64_t> requests;  // by verb and code of the answer; 0: none came
+  bool is_leader = false;
+  bool is_followed = false;  // the sessions of the API server are known, as of now
+};
+
+std::vector<prometheus::MetricFamily> kube_families(const KubeNumbers& numbers);
+
+}  // namespace skbtrail
