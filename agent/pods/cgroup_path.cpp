@@ -151,6 +151,16 @@ std::string unescaped(std::string_view text) {
   return plain;
 }
 
+// How far above the reader's own cgroup namespace a mount's root is: "/" 0, "/../.." 2. nullopt: it is below one.
+std::optional<std::size_t> levels_above(std::string_view root) {
+  constexpr std::string_view kUp = "/..";
+  std::size_t levels = 0;
+  for (; root.starts_with(kUp); root.remove_prefix(kUp.size()))
+    ++levels;
+  const bool is_whole = levels > 0 ? root.empty() : root == "/";
+  return is_whole ? std::optional(levels) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<CgroupOwner> parse_cgroup_path(std::string_view path) {
@@ -181,18 +191,22 @@ std::string_view cgroup_path_of(std::string_view proc_cgroup) {
 // any number of further fields, "-", type, …
 std::optional<std::string> cgroup2_mount(std::string_view mountinfo) {
   constexpr std::string_view kBehindFields = " - cgroup2 ";
+  std::optional<std::string> found;
+  std::size_t highest = 0;
   while (!mountinfo.empty()) {
     std::string_view line = cut(mountinfo, '\n');
     if (line.find(kBehindFields) == std::string_view::npos)
       continue;
     for (int field = 0; field < 3; ++field)
       (void)cut(line, ' ');
-    const std::string_view root = cut(line, ' ');
+    const auto levels = levels_above(cut(line, ' '));
     const std::string_view mount = cut(line, ' ');
-    if (root == "/" && mount.starts_with('/'))
-      return unescaped(mount);
+    if (!levels || !mount.starts_with('/') || (found && *levels <= highest))
+      continue;
+    found = unescaped(mount);
+    highest = *levels;
   }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace skbtrail

@@ -27,6 +27,8 @@ std::optional<CgroupOwner> parse_cgroup_path(std::string_view path);
 std::string_view cgroup_path_of(std::string_view proc_cgroup);
 
 // Where cgroup2's tree is mounted from its root on, by the text of /proc/PID/mountinfo; the first such mount counts.
+// In a container with a cgroup namespace of its own, "/" is the container's own cgroup: there the mount counts that
+// begins furthest above it, which is the host's whole tree where that is mounted.
 // nullopt: nowhere, as on a machine with cgroup v1 alone.
 std::optional<std::string> cgroup2_mount(std::string_view mountinfo);
 

@@ -185,3 +185,13 @@ TEST_CASE("the mount of cgroup2 is found on every layout, and only that of the w
   CHECK(cgroup2_mount("40 31 0:38 /kubepods/pod1 /run/one rw - cgroup2 cgroup2 rw\n"
                       "41 31 0:38 / /host/with\\040space rw - cgroup2 cgroup2 rw\n") == "/host/with space");
 }
+
+TEST_CASE("in a container the host's tree of cgroup2 is found before the container's own") {
+  const std::string own = "700 690 0:26 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw\n";
+  const std::string host = "710 690 0:26 /../../../.. /host/cgroup ro,nosuid - cgroup2 cgroup2 rw\n";
+  CHECK(cgroup2_mount(own + host) == "/host/cgroup");
+  CHECK(cgroup2_mount(host + own) == "/host/cgroup");
+  CHECK(cgroup2_mount("709 690 0:26 /../.. /part ro - cgroup2 cgroup2 rw\n" + host) == "/host/cgroup");
+  CHECK_FALSE(cgroup2_mount("710 690 0:26 /../other.slice /host/cgroup ro - cgroup2 cgroup2 rw\n"));
+  CHECK_FALSE(cgroup2_mount("710 690 0:26 /..other /host/cgroup ro - cgroup2 cgroup2 rw\n"));
+}

@@ -1,0 +1,150 @@
+"""The kubectl plugin with a kubectl that is not one: it writes down how it is called and says what it was told to. So
+arguments and objects are tested, and nothing of a cluster."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+PLUGIN = pathlib.Path(__file__).resolve().parents[2] / "k8s/plugin/kubectl-skbtrail"
+FAKE = r"""#!/bin/bash
+{ printf '%s\x1f' "$@"; echo; } >>"$FAKE_LOG"
+case "$*" in
+  *'config view --raw'*) ;;
+  *'config view'*) printf 'of-context' ;;
+  create*) cat >"$FAKE_LOG.object"; echo tracesession.skbtrail.dev/trace-abcde ;;
+  *'{.status.phase}'*) printf '%s' "${FAKE_PHASE-Completed}" ;;
+  *'logs '*) cat "$FAKE_EVENTS" ;;
+  *'get pods -l app.kubernetes.io/name=skbtrail'*) printf 'agent-1 n1 9464\nagent-2 n2 9464\n' ;;
+  *'get --raw'*agent-1*) printf '%s\n' "$FAKE_METRICS" ;;
+  *'get --raw'*) exit 1 ;;
+esac
+"""
+METRICS = """# TYPE skbtrail_drops_total counter
+skbtrail_drops_total{namespace="shop",pod="web-0",reason="NETFILTER_DROP",subsystem="core",protocol="tcp",direction="ingress"} 7
+skbtrail_drops_total{namespace="shop",pod="web-0",reason="NETFILTER_DROP",subsystem="core",protocol="udp",direction="ingress"} 3
+skbtrail_drops_total{namespace="",pod="",reason="NO_SOCKET",subsystem="core",protocol="udp",direction="ingress"} 40"""
+EVENTS = [
+    {"ts": "2026-11-24T09:00:00.123456789Z", "type": "drop", "node": "n1", "session": "shop/trace-abcde",
+     "pod": {"namespace": "shop", "name": "web-0", "side": "host"}, "func": "kfree_skb",
+     "tuple": {"saddr": "10.9.0.1", "daddr": "10.9.0.2", "sport": 1, "dport": 80, "l4": "tcp"},
+     "drop": {"reason": "NETFILTER_DROP", "location": "nf_hook_slow+0x9f"}},
+    {"ts": "2026-11-24T09:00:00.1Z", "type": "hop", "node": "n1", "session": "shop/another", "func": "ip_rcv"},
+]
+
+
+class Called:
+    def __init__(self, *arguments, **environment):
+        with tempfile.TemporaryDirectory() as folder:
+            home = pathlib.Path(folder)
+            (home / "kubectl").write_text(FAKE)
+            (home / "kubectl").chmod(0o755)
+            (home / "events").write_text("".join(json.dumps(one, separators=(",", ":")) + "\n" for one in EVENTS))
+            env = {**os.environ, "PATH": f"{home}:{os.environ['PATH']}", "FAKE_LOG": str(home / "log"),
+                   "FAKE_EVENTS": str(home / "events"), "FAKE_METRICS": METRICS, **environment}
+            env.pop("SKBTRAIL_TOKEN", None)
+            done = subprocess.run([PLUGIN, *arguments], env=env, capture_output=True, text=True, timeout=60)
+            self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
+            log, made = home / "log", home / "log.object"
+            self.calls = [line.rstrip("\x1f").split("\x1f") for line in log.read_text().splitlines()] \
+                if log.exists() else []
+            self.object = json.loads(made.read_text()) if made.exists() else None
+
+
+def refused(*arguments):
+    def test():
+        called = Called(*arguments)
+        assert called.status == 2 and called.err.startswith("kubectl skbtrail: "), (called.status, called.err)
+        assert called.object is None, "made an object"
+    return test
+
+
+def test_pod():
+    called = Called("trace", "-n", "shop", "--pod", "web-0", "--probes", "drops", "--duration", "5m", "tcp", "port 80")
+    assert called.status == 0, called.err
+    assert called.object["kind"] == "TraceSession" and called.object["metadata"] == {"generateName": "trace-",
+                                                                                      "namespace": "shop"}
+    assert called.object["spec"] == {"podNames": ["web-0"], "filter": "tcp port 80", "probes": "Drops",
+                                     "duration": "5m", "maxEvents": 10000}, called.object
+    assert called.out == "tracesession.skbtrail.dev/trace-abcde\n"
+    assert not any("delete" in call for call in called.calls)
+
+
+def test_selector():
+    spec = Called("trace", "-l", "app=web,tier=a.b").object
+    assert spec["metadata"]["namespace"] == "of-context"
+    assert spec["spec"]["podSelector"] == {"matchLabels": {"app": "web", "tier": "a.b"}}, spec
+
+
+def test_namespace_of_pod():
+    assert Called("trace", "--pod", "shop/web-0").object["metadata"]["namespace"] == "shop"
+
+
+def test_quotes():
+    text = r'''udp and "x" \ $(touch /tmp/no) `id`'''
+    assert Called("trace", "--pod", "web-0", text).object["spec"]["filter"] == text
+
+
+def test_follow():
+    called = Called("trace", "-n", "shop", "--pod", "web-0", "--follow")
+    assert called.status == 0, called.err
+    assert "nf_hook_slow" in called.out and "ip_rcv" not in called.out, called.out
+    assert "events are from the agents' logs" in called.err
+    assert any(call[:4] == ["-n", "shop", "delete", "tracesession.skbtrail.dev/trace-abcde"] for call in called.calls)
+    kept = Called("trace", "-n", "shop", "--pod", "web-0", "--follow", "--keep")
+    assert not any("delete" in call for call in kept.calls)
+
+
+def test_drops():
+    called = Called("drops")
+    rows = [line.split() for line in called.out.splitlines()]
+    assert rows == [["PACKETS", "POD", "REASON", "DIRECTION"], ["40", "(node)", "NO_SOCKET", "ingress"],
+                    ["10", "shop/web-0", "NETFILTER_DROP", "ingress"]], called.out
+    assert "agent-2 does not answer" in called.err
+    assert len(Called("drops", "-n", "shop", "--pod", "web-0").out.splitlines()) == 2
+    assert len(Called("drops", "-n", "shop", "--pod", "web").out.splitlines()) == 1
+
+
+def test_pods():
+    calls = Called("pods").calls
+    assert ["-n", "skbtrail", "exec", "agent-2", "-c", "agent", "--", "skbtrail", "pods"] in calls, calls
+    other = Called("pods", SKBTRAIL_NAMESPACE="net").calls
+    assert all(call[:2] == ["-n", "net"] for call in other), other
+
+
+def test_get():
+    assert Called("get", "-n", "shop", "web-debug", "-o", "yaml").calls == [
+        ["get", "tracesessions.skbtrail.dev", "web-debug", "-n", "shop", "-o", "yaml"]]
+    assert Called("get", "-A").calls == [["get", "tracesessions.skbtrail.dev", "-A"]]
+
+
+def test_help():
+    for words in ((), ("help",), ("--help",)):
+        assert "kubectl skbtrail trace" in Called(*words).out
+
+
+def cases():
+    """(what, test) of each."""
+    return [
+        ("an unknown command is refused", refused("trase")),
+        ("a trace of nobody is refused", refused("trace", "tcp")),
+        ("pod and selector together are refused", refused("trace", "--pod", "a", "-l", "a=b")),
+        ("an option without its value is refused", refused("trace", "--pod")),
+        ("an option as a value is refused", refused("trace", "--pod", "--follow")),
+        ("an unknown set of probes is refused", refused("trace", "--pod", "a", "--probes", "most")),
+        ("an option of another command is refused", refused("drops", "--follow")),
+        ("a word too many is refused", refused("pods", "web-0")),
+        ("a number that is none is refused", refused("trace", "--pod", "a", "--max-events", "many")),
+        ("a selector that is none is refused", refused("trace", "-l", "app in (web)")),
+        ("a control character is refused", refused("trace", "--pod", "a", "tcp\nport 80")),
+        ("a session of a pod", test_pod),
+        ("a session by labels, in the context's namespace", test_selector),
+        ("a pod with its namespace", test_namespace_of_pod),
+        ("quotes, backslashes and $() stay what they are", test_quotes),
+        ("events of the session alone, and it is deleted", test_follow),
+        ("drops are added up", test_drops),
+        ("pods of each agent", test_pods),
+        ("sessions", test_get),
+        ("help", test_help),
+    ]

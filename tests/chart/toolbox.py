@@ -1,0 +1,160 @@
+"""Programs and schemas for the tests of the chart: Helm 4 and 3 and kubeconform, built from the Go modules that
+tools/go.mod pins, and JSON schemas made from what Kubernetes, the Prometheus operator and cert-manager ship in theirs.
+All of it lives in the cache folder, keyed by what it is made from, and is made once."""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import yaml
+
+HERE = pathlib.Path(__file__).resolve().parent
+CACHE = pathlib.Path(os.environ.get("SKBTRAIL_CACHE", pathlib.Path.home() / ".cache/skbtrail"))
+PROGRAMS = {
+    "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform",
+    "helm4": "helm.sh/helm/v4/cmd/helm",
+    "helm3": "helm.sh/helm/v3/cmd/helm",
+}
+# The oldest Kubernetes that Chart.yaml allows, and the one of the tests with a real API server. Sums are go.sum's.
+KUBERNETES = {
+    "1.30.14": "h1:MrlKXh9uhLIJpyxOeXhcndzRVSvwiV9iJ8NgH8nqPsg=",
+    "1.36.3": "h1:qDQdoMiluAE2Eab6Fa52YV+WjiGz9mZFFoagEA6cI+o=",
+}
+# Modules with definitions of others' objects: version, sum, files.
+DEFINITIONS = {
+    "github.com/prometheus-operator/prometheus-operator": (
+        "0.85.0", "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+        ["example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+         "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
+         "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"]),
+    "github.com/cert-manager/cert-manager": (
+        "1.21.2", "h1:UWgoYM+KLNtRlqmoWOKjKBOBUPVHeepQ6/ac3ERJW68=", ["deploy/crds/cert-manager.io_certificates.yaml"]),
+}
+
+
+class Lacking(Exception):
+    """What this machine does not have; for the line of a skipped test."""
+
+
+def go(*arguments, **options):
+    if not shutil.which("go"):
+        raise Lacking("Go, which builds Helm and kubeconform")
+    done = subprocess.run(["go", *map(str, arguments)], capture_output=True, text=True, **options)
+    if done.returncode:
+        raise Lacking(f"`go {arguments[0]}` failed: {(done.stderr or done.stdout).strip()[-400:]}")
+    return done.stdout
+
+
+def made_once(folder, make):
+    """`folder`, filled by make(temporary) the first time; a run that is cut off leaves nothing half made."""
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
+    try:
+        make(temporary)
+        try:
+            temporary.rename(folder)
+        except OSError:  # another run was faster
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def programs():
+    """The folder with helm4, helm3 and kubeconform."""
+    pinned = hashlib.sha256((HERE / "tools/go.mod").read_bytes() + (HERE / "tools/go.sum").read_bytes())
+
+    def build(folder):
+        for name, package in PROGRAMS.items():
+            go("build", "-trimpath", "-ldflags", "-s -w", "-o", folder / name, package, cwd=HERE / "tools")
+
+    return made_once(CACHE / f"chart-tools-{pinned.hexdigest()[:12]}", build)
+
+
+def module(name, version, checksum):
+    """The folder of a Go module, if it is the one that is meant."""
+    with tempfile.TemporaryDirectory() as empty:
+        found = json.loads(go("mod", "download", "-json", f"{name}@v{version}", cwd=empty))
+    if found["Sum"] != checksum:
+        raise AssertionError(f"{name} {version} has the sum {found['Sum']}, not {checksum}")
+    return pathlib.Path(found["Dir"])
+
+
+def strict(schema):
+    """As kubeconform wants it: no field beyond those that are named."""
+    if isinstance(schema, list):
+        return [strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: strict(value) for key, value in schema.items()}
+    if isinstance(made.get("properties"), dict) and "additionalProperties" not in made and \
+            not made.get("x-kubernetes-preserve-unknown-fields"):
+        made["additionalProperties"] = False
+    if made.get("x-kubernetes-int-or-string") or made.get("format") == "int-or-string":
+        made.pop("type", None)
+        made["oneOf"] = [{"type": "string"}, {"type": "integer"}]
+    return made
+
+
+def inlined(schema, definitions):
+    """Without references."""
+    if isinstance(schema, list):
+        return [inlined(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return inlined(definitions[schema["$ref"].removeprefix("#/definitions/")], definitions)
+    return {key: inlined(value, definitions) for key, value in schema.items()}
+
+
+def kubernetes_schemas(version, checksum):
+    """A folder with GROUP_VERSION_KIND.json for each kind of this Kubernetes; kubeconform calls the group of v1 v1."""
+    def make(folder):
+        source = module("k8s.io/kubernetes", version, checksum) / "api/openapi-spec/swagger.json"
+        definitions = json.loads(source.read_text())["definitions"]
+        for name in definitions:
+            # Quantities are numbers too, and IntOrString is both.
+            if name.endswith((".resource.Quantity", ".intstr.IntOrString")):
+                definitions[name] = {"type": ["string", "number"]}
+            # A schema of schemas, which refers to itself; the API server looks at ours (tests/kube).
+            elif ".JSONSchemaProps" in name:
+                definitions[name] = {"type": "object"}
+        for definition in definitions.values():
+            for kind in definition.get("x-kubernetes-group-version-kind", []):
+                name = f"{kind['group'] or kind['version']}_{kind['version']}_{kind['kind']}.json".lower()
+                if definition.get("properties", {}).get("metadata"):
+                    (folder / name).write_text(json.dumps(strict(inlined(definition, definitions))))
+    # The second number: of the form that is made here.
+    return made_once(CACHE / f"chart-schemas-kubernetes-{version}-1", make)
+
+
+def schemas_of_definitions(files, folder):
+    for path in files:
+        for definition in yaml.safe_load_all(path.read_text()):
+            spec = definition["spec"]
+            for version in spec["versions"]:
+                schema = strict(version["schema"]["openAPIV3Schema"])
+                # Every object has what its definition leaves to the API server.
+                schema["properties"].update({"apiVersion": {"type": "string"}, "kind": {"type": "string"},
+                                             "metadata": {"type": "object"}})
+                name = f"{spec['group']}_{version['name']}_{spec['names']['kind']}.json".lower()
+                (folder / name).write_text(json.dumps(schema))
+
+
+def foreign_schemas():
+    """The same for the Prometheus operator's kinds and cert-manager's."""
+    key = hashlib.sha256(json.dumps(DEFINITIONS).encode()).hexdigest()[:12]
+
+    def make(folder):
+        for name, (version, checksum, paths) in DEFINITIONS.items():
+            where = module(name, version, checksum)
+            schemas_of_definitions([where / path for path in paths], folder)
+
+    return made_once(CACHE / f"chart-schemas-foreign-{key}-1", make)
