@@ -242,7 +242,7 @@ def enter():
 
 def newest_kubernetes(folder, cache):
     """The folder with Kubernetes' programs, built from its Go module once; or why there is none."""
-    version = re.search(r"^require k8s.io/kubernetes (v\S+)", (folder / "go.mod").read_text(), re.MULTILINE).group(1)
+    version = re.search(r"^(?:require)?\s+k8s.io/kubernetes (v\S+)", (folder / "go.mod").read_text(), re.MULTILINE).group(1)
     home = cache / f"kubernetes-{version}"
     if (home / "kubectl").exists():
         return home, None
