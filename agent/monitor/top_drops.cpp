@@ -38,12 +38,12 @@ void TopDrops::add(const DropPlace& place, std::uint64_t packets) {
   counts.total += packets;
 }
 
-std::vector<TopDrop> TopDrops::worst(std::size_t most) const {
-  std::vector<TopDrop> all;
+std::vector<RankedDrop> TopDrops::worst(std::size_t most) const {
+  std::vector<RankedDrop> all;
   all.reserve(drops_.size());
   for (const auto& [place, counts] : drops_)
     all.push_back({place, counts.lately, counts.total});
-  std::ranges::stable_sort(all, [](const TopDrop& left, const TopDrop& right) {
+  std::ranges::stable_sort(all, [](const RankedDrop& left, const RankedDrop& right) {
     return std::tie(left.lately, left.total) > std::tie(right.lately, right.total);
   });
   all.resize(std::min(all.size(), most));

@@ -23,7 +23,7 @@ struct DropPlace {
   friend auto operator<=>(const DropPlace&, const DropPlace&) = default;
 };
 
-struct TopDrop {
+struct RankedDrop {
   DropPlace place;
   std::uint64_t lately = 0;  // packets of the last round
   std::uint64_t total = 0;   // packets since the start
@@ -38,7 +38,7 @@ public:
   void take(std::span<const DropRow> growth, const DropNames& names);
 
   // The worst of the last round first, then the worst since the start.
-  std::vector<TopDrop> worst(std::size_t most) const;
+  std::vector<RankedDrop> worst(std::size_t most) const;
   std::size_t places() const { return drops_.size(); }
   std::uint64_t lately() const;
 

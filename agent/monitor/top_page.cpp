@@ -21,7 +21,7 @@ std::string where(const DropPlace& place) {
   return place.interface.empty() ? place.location : place.location + ", " + place.interface;
 }
 
-std::string row(const TopDrop& drop, double seconds) {
+std::string row(const RankedDrop& drop, double seconds) {
   const std::string pod = pod_text(drop.place);
   char text[1024];
   std::snprintf(text, sizeof(text), "%-*s %-*s %10.1f %12llu  %s", kPodColumn, pod.c_str(), kReasonColumn,

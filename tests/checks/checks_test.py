@@ -10,6 +10,7 @@ sys.dont_write_bytecode = True
 
 import flags  # noqa: E402
 import includes  # noqa: E402
+import names  # noqa: E402
 import pwru_flags  # noqa: E402
 import queries  # noqa: E402
 import spdx  # noqa: E402
@@ -95,6 +96,18 @@ class Includes(Tree):
     def test_an_empty_tree_is_a_fault(self):
         with tempfile.TemporaryDirectory() as empty:
             self.assertTrue(list(includes.faults(pathlib.Path(empty))))
+
+
+class Names(Tree):
+    def test_two_types_of_one_name(self):
+        self.write("agent/model/drop.h", "#pragma once\nstruct Later;\nstruct Drop {\n  struct Place {};\n};\n")
+        self.write("agent/model/place.h", "#pragma once\nstruct Later {};\nenum class Place : int { Here };\n")
+        self.assertEqual(list(names.faults(self.root)), [])
+        self.write("agent/sink/drop.h", "#pragma once\nclass Drop final : public Later {\n};\n")
+        self.told(names, "Drop is defined more than once: agent/model/drop.h, agent/sink/drop.h")
+
+    def test_no_types(self):
+        self.told(names, "no types to check")
 
 
 class Spdx(Tree):
