@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -119,7 +120,7 @@ std::chrono::milliseconds SessionController::turn(SessionControl& control) {
   sessions_->reconcile(turn, control);
   const auto patience = sessions_->write(turn);
   lead(stored, now, turn.now_s);
-  return patience;
+  return std::min(patience, SessionLeader::next_look({.stored = stored, .now = now, .now_s = turn.now_s}));
 }
 
 void SessionController::lead(const StoredSessions& stored, Clock::time_point now, std::int64_t now_s) {

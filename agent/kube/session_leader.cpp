@@ -18,6 +18,9 @@ constexpr const char* kManager = "skbtrail";
 // Of entries that it writes for nodes which do not; nobody applies it again, so they stay.
 constexpr const char* kOverdueManager = "skbtrail-overdue-";
 
+constexpr std::chrono::milliseconds kSoon{300};
+constexpr std::chrono::milliseconds kAtRest{30'000};
+
 // But for when, which the first one who said it decides.
 bool says_the_same(OverallStatus one, OverallStatus other) {
   for (auto* status : {&one, &other}) {
@@ -76,6 +79,19 @@ bool SessionLeader::has_work(const Turn& turn) {
     return !session.is_leaving && (!session.is_finished() || is_due_for_deletion(session, turn.now_s) ||
                                    !says_the_same(summary_of(session, turn.now_s), session.overall));
   });
+}
+
+std::chrono::milliseconds SessionLeader::next_look(const Turn& turn) {
+  auto next = kAtRest;
+  for (const auto& [key, session] : turn.stored) {
+    if (session->is_leaving)
+      continue;
+    if (!session->is_finished() || !says_the_same(summary_of(*session, turn.now_s), session->overall))
+      return kSoon;
+    if (const auto left = until_deletion(*session, turn.now_s); left < kAtRest)
+      next = std::min<std::chrono::milliseconds>(next, left);
+  }
+  return std::max(next, kSoon);
 }
 
 void SessionLeader::lead(const Turn& turn, ApiClient& client) {

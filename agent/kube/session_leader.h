@@ -34,6 +34,8 @@ public:
   bool should_try(const Turn& turn);
   // Whether a leader should go on: there is something that has not ended.
   static bool has_work(const Turn& turn);
+  // How long until it is worth asking should_try() or calling lead() again, if nothing changes.
+  static std::chrono::milliseconds next_look(const Turn& turn);
   // Writes what is due; only while leading.
   void lead(const Turn& turn, ApiClient& client);
 

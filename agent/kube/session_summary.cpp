@@ -9,6 +9,7 @@ namespace skbtrail {
 namespace {
 
 constexpr std::size_t kMaxMessage = 1024;
+constexpr std::chrono::hours kForEver{24 * 365};
 
 bool is_overdue(const NodeStatus& status, const StoredSession& session, std::int64_t now_s) {
   return status.phase == SessionPhase::Running && status.started_s != 0 &&
@@ -140,10 +141,15 @@ OverallStatus summary_of(const StoredSession& session, std::int64_t now_s) {
   return overall;
 }
 
-bool is_due_for_deletion(const StoredSession& session, std::int64_t now_s) {
+std::chrono::seconds until_deletion(const StoredSession& session, std::int64_t now_s) {
+  if (!session.is_finished() || session.overall.ended_s == 0)
+    return kForEver;
   const auto ttl = session.asked ? session.asked->spec.ttl_after_finished : TraceSessionSpec{}.ttl_after_finished;
-  return session.is_finished() && session.overall.ended_s != 0 && !session.is_leaving &&
-         now_s >= session.overall.ended_s + ttl.count();
+  return std::chrono::seconds(session.overall.ended_s - now_s) + ttl;
+}
+
+bool is_due_for_deletion(const StoredSession& session, std::int64_t now_s) {
+  return !session.is_leaving && until_deletion(session, now_s).count() <= 0;
 }
 
 }  // namespace skbtrail

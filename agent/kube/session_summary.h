@@ -21,6 +21,8 @@ std::vector<std::string> overdue_nodes(const StoredSession& session, std::int64_
 // `status` as it should be now. A session that has ended does not begin again; its sums may still grow.
 OverallStatus summary_of(const StoredSession& session, std::int64_t now_s);
 
+// How long a session that has ended is kept from now on; of one that has not: for ever.
+std::chrono::seconds until_deletion(const StoredSession& session, std::int64_t now_s);
 // Whether the object is to be deleted now.
 bool is_due_for_deletion(const StoredSession& session, std::int64_t now_s);
 

@@ -198,8 +198,8 @@ class Traffic:
 class Runtime:
     """The scripted container runtime, and what it says; see tests/vm/suite/41_monitor_pods.py."""
 
-    def __init__(self, home, build):
-        self.socket, self.script = home / "cri.sock", home / "pods.json"
+    def __init__(self, home, build, node):
+        self.socket, self.script = home / f"{node}.sock", home / f"{node}-pods.json"
         self.publish([])
         self.process = start([build / "tests/scripted_runtime", self.socket, self.script], home / "runtime.log")
         wait_until(self.socket.exists, 20, "the scripted runtime listens")
@@ -242,7 +242,7 @@ def enter():
 
 def newest_kubernetes(folder, cache):
     """The folder with Kubernetes' programs, built from its Go module once; or why there is none."""
-    version = re.search(r"^require k8s.io/kubernetes (v\S+)", (folder / "go.mod").read_text(), re.MULTILINE).group(1)
+    version = re.search(r"^(?:require)?\s+k8s.io/kubernetes (v\S+)", (folder / "go.mod").read_text(), re.MULTILINE).group(1)
     home = cache / f"kubernetes-{version}"
     if (home / "kubectl").exists():
         return home, None
