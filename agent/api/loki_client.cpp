@@ -12,7 +12,7 @@ namespace {
 
 constexpr time_t kConnectSeconds = 2;
 constexpr time_t kAnswerSeconds = 10;
-constexpr std::size_t kMaxSecretBytes = 16 * 1024;
+constexpr std::size_t kMaxSecretBytes = 16U << 10;
 constexpr std::size_t kMaxWhyBytes = 200;
 
 using Answer = LogStore::Answer;
