@@ -104,6 +104,8 @@ void SessionLeader::lead(const Turn& turn, ApiClient& client) {
     const auto done = lead_one(*session, turn, client);
     if (done)
       continue;
+    if (done.error().code == ENOENT)
+      continue;  // deleted meanwhile
     if (is_hopeless(done.error())) {
       log_("session '" + key.text() + "': " + done.error().message);
       continue;

@@ -62,9 +62,9 @@ TEST_CASE("texts that YAML would take for something else are quoted") {
   CHECK(yaml_text({{"a", "yes"}, {"b", "1h"}, {"c", "plain words"}, {"d", "a: b"}, {"e", ""}, {"f", "null"}}) ==
         "a: \"yes\"\nb: \"1h\"\nc: plain words\nd: \"a: b\"\ne: \"\"\nf: \"null\"\n");
   CHECK(yaml_text({{"on", 1},
-                   {"list", {{{"x", true}, {"w", ordered_json::array({1, 2})}}, "z"}},
+                   {"list", {{{"x", true}, {"b", ordered_json::array({1, 2})}}, "z"}},
                    {"none", ordered_json::object()}}) ==
-        "\"on\": 1\nlist:\n- x: true\n  w:\n  - 1\n  - 2\n- z\nnone: {}\n");
+        "\"on\": 1\nlist:\n- x: true\n  b:\n  - 1\n  - 2\n- z\nnone: {}\n");
 }
 
 TEST_CASE("docs/tracesession.md has the tables of the program") {
