@@ -29,10 +29,13 @@ public:
   PodStage& stage() { return stage_; }
 
 private:
+  Result<> follow_host(TracerObject& tracer);
+
   PodSource& source_;
   PodStage stage_;
   PodQuery query_;
   OnChange on_change_;
+  bool has_scope_ = false;
 };
 
 }  // namespace skbtrail
