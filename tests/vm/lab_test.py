@@ -255,7 +255,7 @@ exit 1
                 path.write_text(text)
                 path.chmod(0o755)
             said = io.StringIO()
-            with mock.patch.multiple(kernel_tests, HERE=pathlib.Path(folder), tidy=lambda: None), \
+            with mock.patch.multiple(kernel_tests, HERE=pathlib.Path(folder), tidy=lambda own: None, links=set), \
                     mock.patch.object(sys, "argv", ["kernel_tests"]), contextlib.redirect_stdout(said):
                 return kernel_tests.main(), said.getvalue()
 
