@@ -1,6 +1,7 @@
 #pragma once
 // LineBatch: events of one session as lines of JSON, made once for all who want them: the log, streams, a log store.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,6 +20,14 @@ struct LineBatch {
   std::string session;  // "namespace/name"; empty: of no session
   std::vector<EventLine> lines;
 };
+
+// As they are written, each with its newline.
+inline std::size_t bytes_of(const LineBatch& batch) {
+  std::size_t bytes = 0;
+  for (const auto& line : batch.lines)
+    bytes += line.text.size() + 1;
+  return bytes;
+}
 
 class LineReceiver {
 public:

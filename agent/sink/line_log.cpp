@@ -11,17 +11,6 @@
 #include "base/clock.h"
 
 namespace skbtrail {
-namespace {
-
-std::size_t bytes_of(const LineBatch& batch) {
-  std::size_t bytes = 0;
-  for (const auto& line : batch.lines)
-    bytes += line.text.size() + 1;
-  return bytes;
-}
-
-}  // namespace
-
 LineLog::LineLog(int fd, const std::string& node)
     : fd_(fd), json_({.node = node, .session = {}}), thread_([this](const std::stop_token& stop) {
         ::pthread_setname_np(::pthread_self(), "log");

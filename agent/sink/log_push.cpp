@@ -11,13 +11,6 @@
 namespace skbtrail {
 namespace {
 
-std::size_t bytes_of(const LineBatch& batch) {
-  std::size_t bytes = 0;
-  for (const auto& line : batch.lines)
-    bytes += line.text.size() + 1;
-  return bytes;
-}
-
 std::uint64_t lines_of(std::span<const std::shared_ptr<const LineBatch>> batches) {
   std::uint64_t lines = 0;
   for (const auto& batch : batches)
