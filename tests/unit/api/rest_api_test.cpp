@@ -201,9 +201,16 @@ TEST_CASE("a path that is none, a method that is not its own, and forms that are
                            "/apis/skbtrail.dev/v1alpha1/namespaces/shop/tracesessions/"})
     failure_in(rest.ask({.path = path}), 404);
   failure_in(rest.ask({.path = "/%zz"}), 400);
-  // A name with a slash in it stays one name.
-  failure_in(rest.ask({.path = kSessions + "/web%2Fevents"}), 404);
-  CHECK(rest.judge.asked.back() == "get skbtrail.dev/tracesessions shop/web/events");
+  // A name with a slash in it stays one name, which nothing can have.
+  const std::string namespaces = "/apis/skbtrail.dev/v1alpha1/namespaces/";
+  for (const std::string& path :
+       {kSessions + "/web%2Fevents", kSessions + "/..", kSessions + "/Web", kSessions + "/a%00b",
+        kSessions + "/" + std::string(254, 'a'), namespaces + "..%2Fkube-system/tracesessions",
+        namespaces + "a.b/tracesessions", namespaces + std::string(64, 'a') + "/tracesessions/web/events"})
+    failure_in(rest.ask({.path = path}), 404);
+  CHECK(rest.judge.asked.empty());
+  failure_in(rest.ask({.path = kSessions + "/web-0.a"}), 404);
+  CHECK(rest.judge.asked.back() == "get skbtrail.dev/tracesessions shop/web-0.a");
   const auto answer = rest.ask({.method = "PUT", .path = kSessions + "/web"});
   failure_in(answer, 405);
   CHECK(field_of(answer, "Allow") == "GET, DELETE");
