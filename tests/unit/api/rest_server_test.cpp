@@ -186,6 +186,51 @@ TEST_CASE("a request that comes drop by drop has as long as one that does not co
   CHECK(std::chrono::steady_clock::now() - started < 8s);
 }
 
+TEST_CASE("what fails in an answer ends its connection, and nothing else") {
+  RestFixture rest;
+  RestApi api{{.control = rest.control,
+               .node = "n1",
+               .version = "1",
+               .pods = [] { return std::string(); },
+               .health = [](HealthQuestion question) -> std::vector<HealthCheck> {
+                 if (question == HealthQuestion::Ready)
+                   throw std::runtime_error("not foreseen");
+                 return {};
+               },
+               .audit = [](const AuditEntry&) {}}};
+  const auto server = RestServer::on_network(kLoopback, std::nullopt, {.api = api, .judge = rest.judge});
+  REQUIRE(server);
+  HttpClient client{(*server)->port()};
+  REQUIRE(client.send(request_text("GET", "/readyz")));
+  CHECK(client.sees_end());
+  CHECK(client.read_all().empty());
+  HttpClient other{(*server)->port()};
+  REQUIRE(other.send(request_text("GET", "/healthz", "Connection: close\r\n")));
+  CHECK(other.read_all().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("who is not known has one try a connection") {
+  Served served;
+  const std::string stranger = "GET " + kSessions + " HTTP/1.1\r\nHost: n1\r\nAuthorization: Bearer guess\r\n\r\n";
+  const auto answer = served.ask(stranger + stranger);
+  CHECK(answer.starts_with("HTTP/1.1 401 "));
+  CHECK(answer.find("Connection: close\r\n") != std::string::npos);
+  CHECK(count_of(answer, "HTTP/1.1 ") == 1);
+}
+
+TEST_CASE("a connection beyond the bound has no longer for its head than one that is silent") {
+  RestServer::Limits limits = hasty();
+  limits.connections = 1;
+  limits.patience.head = limits.patience.idle = 60s;
+  Served served{limits};
+  const auto first = served.client();
+  REQUIRE(first.send("G"));
+  auto more = served.client();
+  REQUIRE(more.send("GET / HT"));
+  CHECK(more.read_all().starts_with("HTTP/1.1 503 "));
+  CHECK(more.sees_end());
+}
+
 TEST_CASE("connections beyond the bound are told so, and those after them have room again") {
   RestServer::Limits limits = hasty();
   limits.connections = 2;
