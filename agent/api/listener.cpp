@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -130,8 +132,20 @@ Result<> make_folder_of(const std::string& path) {
   return {};
 }
 
+// One agent at a time looks and takes the name, while it holds what this returns. Anybody who can read the folder could
+// hold the lock for ever, so after half a second it goes without: then only the steps themselves keep agents apart.
+UniqueFd folder_lock(const std::string& path) {
+  constexpr int kTries = 50;
+  constexpr int kPauseMilliseconds = 10;
+  UniqueFd folder{::open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  for (int tries = 0; folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && tries < kTries; ++tries)
+    (void)::poll(nullptr, 0, kPauseMilliseconds);
+  return folder;
+}
+
 // Gives the file `own`, which is listened on, its name. A name that somebody else has got meanwhile stays his.
 Result<> take_name(const std::string& own, const std::string& path) {
+  const UniqueFd lock = folder_lock(path);
   TRY(clear_stale(path, own + "x"));
   if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0)
     return {};
