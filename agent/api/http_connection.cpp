@@ -44,14 +44,14 @@ bool is_of_client(int code) {
 void HttpConnection::serve() {
   if (!stream_.handshake(Clock::now() + settings_.patience.head))
     return;
-  auto patience = settings_.patience.head;
+  Wait patience{.first_byte = settings_.patience.head, .rest = settings_.patience.head};
   for (std::size_t requests = 0; requests < kMaxRequests && !stream_.is_stopping(); ++requests) {
     const auto after = serve_one(patience);
     if (!after)
       return;
     if (*after == After::Close)
       break;
-    patience = settings_.patience.idle;
+    patience.first_byte = settings_.patience.idle;
   }
   stream_.finish(settings_.patience.finish);
 }
@@ -60,11 +60,11 @@ void HttpConnection::refuse_all() {
   if (!stream_.handshake(Clock::now() + settings_.patience.finish))
     return;
   // Read first: an answer that comes before the request is lost with many clients.
-  (void)read_head(settings_.patience.finish);
+  (void)read_head({.first_byte = settings_.patience.finish, .rest = settings_.patience.finish});
   send_failure(refuse(EMFILE, "too many connections are open here; try again later"));
 }
 
-Result<HttpConnection::After> HttpConnection::serve_one(std::chrono::milliseconds patience) {
+Result<HttpConnection::After> HttpConnection::serve_one(Wait patience) {
   auto head = read_head(patience);
   if (!head && is_of_client(head.error().code)) {
     send_failure(head.error());
@@ -88,26 +88,26 @@ Result<HttpConnection::After> HttpConnection::answer(const HttpHead& head) {
   auto answer = settings_.api.answer(request, settings_.judge);
   if (broken)
     return *broken;
-  // What was not read would be taken for the next request.
-  const bool closes = !has_read || answer.stream || !head.keeps_alive() || stream_.is_stopping();
+  // What was not read would be taken for the next request. Who is not known guesses once a connection.
+  const bool closes =
+      !has_read || answer.status == 401 || answer.stream || !head.keeps_alive() || stream_.is_stopping();
   const After after = closes ? After::Close : After::NextRequest;
   TRY(send(head, answer, after));
   return after;
 }
 
-Result<HttpHead> HttpConnection::read_head(std::chrono::milliseconds patience) {
+Result<HttpHead> HttpConnection::read_head(Wait patience) {
   const std::string bytes = TRY(read_head_bytes(patience));
   return parse_head(bytes, settings_.limits);
 }
 
-// `patience` for its first byte; from there on it has its own.
-Result<std::string> HttpConnection::read_head_bytes(std::chrono::milliseconds patience) {
-  auto deadline = Clock::now() + patience;
+Result<std::string> HttpConnection::read_head_bytes(Wait patience) {
+  auto deadline = Clock::now() + patience.first_byte;
   bool has_begun = false;
   while (true) {
     if (!has_begun && !unread_.empty()) {
       has_begun = true;
-      deadline = Clock::now() + settings_.patience.head;
+      deadline = Clock::now() + patience.rest;
     }
     const auto length = TRY(head_length(unread_, settings_.limits));
     if (length) {

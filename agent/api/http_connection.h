@@ -48,12 +48,17 @@ public:
 
 private:
   enum class After : std::uint8_t { NextRequest, Close };
+  // For a head: until it begins, and from there until it has come.
+  struct Wait {
+    std::chrono::milliseconds first_byte;
+    std::chrono::milliseconds rest;
+  };
 
-  Result<HttpHead> read_head(std::chrono::milliseconds patience);
-  Result<std::string> read_head_bytes(std::chrono::milliseconds patience);
+  Result<HttpHead> read_head(Wait patience);
+  Result<std::string> read_head_bytes(Wait patience);
   Result<std::string> read_body(const HttpHead& head);
   Result<> read_more(SocketStream::Clock::time_point deadline);
-  Result<After> serve_one(std::chrono::milliseconds patience);
+  Result<After> serve_one(Wait patience);
   Result<After> answer(const HttpHead& head);
   Result<> send(const HttpHead& head, HttpAnswer& answer, After after);
   Result<> send_stream(const HttpHead& head, HttpAnswer& answer);

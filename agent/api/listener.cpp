@@ -1,12 +1,20 @@
 #include "api/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
 #include <memory>
 #include <utility>
 
@@ -76,8 +84,27 @@ sockaddr_un address_of(const std::string& path) {
   return address;
 }
 
+bool is_same(const struct stat& one, const struct stat& other) {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+// Removes the file only if it is still `seen`: it is moved away first, and put back when it is another one.
+Result<> remove_seen(const std::string& path, const std::string& aside, const struct stat& seen) {
+  if (::rename(path.c_str(), aside.c_str()) != 0) {
+    const int err = errno;
+    return err == ENOENT ? Result<>{} : fail(err, "remove what an earlier agent left");
+  }
+  struct stat moved {};
+  if (::lstat(aside.c_str(), &moved) == 0 && !is_same(moved, seen)) {
+    (void)::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
+    return refuse(EADDRINUSE, "another process serves it");
+  }
+  (void)::unlink(aside.c_str());
+  return {};
+}
+
 // Takes away what an agent that was killed has left.
-Result<> clear_stale(const std::string& path) {
+Result<> clear_stale(const std::string& path, const std::string& aside) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0)
     return {};  // nothing is there; whatever else is wrong, bind() says
@@ -91,11 +118,7 @@ Result<> clear_stale(const std::string& path) {
     const int err = errno;
     return fail(err, "ask whether it is served");
   }
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    const int err = errno;
-    return fail(err, "remove what an earlier agent left");
-  }
-  return {};
+  return remove_seen(path, aside, status);
 }
 
 Result<> make_folder_of(const std::string& path) {
@@ -109,11 +132,41 @@ Result<> make_folder_of(const std::string& path) {
   return {};
 }
 
+// One agent at a time looks and takes the name, while it holds what this returns. Anybody who can read the folder could
+// hold the lock for ever, so after half a second it goes without: then only the steps themselves keep agents apart.
+UniqueFd folder_lock(const std::string& path) {
+  constexpr int kTries = 50;
+  constexpr int kPauseMilliseconds = 10;
+  UniqueFd folder{::open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  for (int tries = 0; folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && tries < kTries; ++tries)
+    (void)::poll(nullptr, 0, kPauseMilliseconds);
+  return folder;
+}
+
+// Gives the file `own`, which is listened on, its name. A name that somebody else has got meanwhile stays his.
+Result<> take_name(const std::string& own, const std::string& path) {
+  const UniqueFd lock = folder_lock(path);
+  TRY(clear_stale(path, own + "x"));
+  if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0)
+    return {};
+  const int err = errno;
+  return err == EEXIST ? refuse(EADDRINUSE, "another process serves it") : fail(err, "name the socket");
+}
+
+// Two agents in containers may have one number, so it is not the process's.
+Result<std::string> name_beside(const std::string& path) {
+  std::uint32_t number = 0;
+  if (::getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+    const int err = errno;
+    return fail(err, "draw a random number");
+  }
+  std::array<char, 8> digits;
+  const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+  return path.substr(0, path.rfind('/') + 1) + "." +
+         std::string(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
 Result<UniqueFd> bound_to(const std::string& path) {
-  if (path.size() >= sizeof(sockaddr_un::sun_path))
-    return refuse(ENAMETOOLONG, "the path is too long for a socket");
-  TRY(make_folder_of(path));
-  TRY(clear_stale(path));
   UniqueFd socket{::socket(AF_UNIX, kKind, 0)};
   const auto address = address_of(path);
   // The mode of the socket becomes that of its file, which nobody else can open for a moment then.
@@ -121,6 +174,23 @@ Result<UniqueFd> bound_to(const std::string& path) {
       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     const int err = errno;
     return fail(err, "bind");
+  }
+  return socket;
+}
+
+// Whoever finds the file is answered: it gets its name last.
+Result<UniqueFd> listening_at(const std::string& path, struct stat& file) {
+  const std::string own = TRY(name_beside(path));
+  if (std::max(path.size(), own.size()) >= sizeof(sockaddr_un::sun_path))
+    return refuse(ENAMETOOLONG, "the path is too long for a socket");
+  TRY(make_folder_of(path));
+  auto socket = TRY(bound_to(own));
+  const bool listens = ::lstat(own.c_str(), &file) == 0 && ::listen(socket.get(), kBacklog) == 0;
+  const int err = errno;
+  auto named = listens ? take_name(own, path) : Result<>{fail(err, "listen")};
+  if (!named) {
+    (void)::unlink(own.c_str());
+    return std::move(named.error());
   }
   return socket;
 }
@@ -143,21 +213,15 @@ Result<Listener> Listener::on_network(const ListenAddress& address, Reach reach)
 
 Result<Listener> Listener::on_path(const std::string& path) {
   const std::string doing = "listen on '" + path + "'";
-  auto socket = bound_to(path);
+  struct stat file {};
+  auto socket = listening_at(path, file);
   if (!socket)
     return within(doing, std::move(socket.error()));
   Listener listener{std::move(*socket)};
   // From here on the file is ours to remove.
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) == 0) {
-    listener.path_ = path;
-    listener.device_ = status.st_dev;
-    listener.inode_ = status.st_ino;
-  }
-  if (::listen(listener.fd(), kBacklog) != 0) {
-    const int err = errno;
-    return fail(err, doing);
-  }
+  listener.path_ = path;
+  listener.device_ = file.st_dev;
+  listener.inode_ = file.st_ino;
   return listener;
 }
 

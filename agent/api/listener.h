@@ -20,7 +20,8 @@ public:
   // EPERM: the address is not of the loopback interface, and `reach` allows no other. Other codes: the system's.
   static Result<Listener> on_network(const ListenAddress& address, Reach reach);
   // With mode 0600; its folder is made, for all to enter, when there is none. A socket that nobody listens on is
-  // replaced. EADDRINUSE: somebody listens there. EEXIST: the file is no socket.
+  // replaced, also while another agent tries the same: one of both gets the name, and keeps it. EADDRINUSE: somebody
+  // listens there. EEXIST: the file is no socket.
   static Result<Listener> on_path(const std::string& path);
 
   Listener(Listener&& other) noexcept = default;

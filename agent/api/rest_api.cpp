@@ -8,6 +8,7 @@
 #include "api/accept_header.h"
 #include "api/rest_openapi.h"
 #include "api/rest_routes.h"
+#include "base/shown_text.h"
 #include "session/session_object.h"
 
 namespace skbtrail {
@@ -25,11 +26,6 @@ struct RestApi::Asked {
 namespace {
 
 using nlohmann::json;
-
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t kShown = 64;
-  return "'" + std::string(text.substr(0, kShown)) + (text.size() > kShown ? "…'" : "'");
-}
 
 HttpAnswer json_answer(int status, const json& object) {
   HttpAnswer answer{.status = status};
@@ -122,7 +118,31 @@ Result<> check_content_type(const HttpHead& head) {
   return refuse(ENOTTY, "send the object as JSON, with the header 'Content-Type: application/json'");
 }
 
+// Whether lists and objects stand in each other more than `levels` deep, wherever the text is JSON. Whatever walks a
+// value takes stack for each level.
+bool is_deeper_than(std::size_t levels, std::string_view text) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char letter = text[at];
+    if (in_string && letter == '\\')
+      ++at;  // what follows ends no string
+    else if (letter == '"')
+      in_string = !in_string;
+    else if (in_string)
+      continue;
+    else if ((letter == '[' || letter == '{') && ++depth > levels)
+      return true;
+    else if ((letter == ']' || letter == '}') && depth > 0)
+      --depth;
+  }
+  return false;
+}
+
 Result<json> parsed(const std::string& text) {
+  constexpr std::size_t kMaxLevels = 32;  // a session has five
+  if (is_deeper_than(kMaxLevels, text))
+    return refuse(EINVAL, "the body has lists and objects more than " + std::to_string(kMaxLevels) + " levels deep");
   try {
     return json::parse(text);
   } catch (const json::exception& error) {
@@ -138,8 +158,9 @@ Result<json> parsed(const std::string& text) {
 // As in Kubernetes: a namespace that the object lacks is that of the path, and another one is an error.
 Result<> settle_namespace(json& object, const RouteMatch& where) {
   // Of another kind is another fault.
-  const std::string_view kind = names_of(SessionKind::TraceSession).kind;
-  if (*where.route->kind != SessionKind::TraceSession || !object.is_object() || object.value("kind", json()) != kind)
+  if (*where.route->kind != SessionKind::TraceSession || !object.is_object())
+    return {};
+  if (const auto kind = object.find("kind"); kind == object.end() || *kind != names_of(SessionKind::TraceSession).kind)
     return {};
   const auto metadata = object.find("metadata");
   if (metadata == object.end() || !metadata->is_object())

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "api/http_request.h"
+#include "pods/label_syntax.h"
 
 namespace skbtrail {
 namespace {
@@ -65,9 +66,11 @@ std::optional<RouteMatch> match(const RestRoute& route, const std::vector<std::s
         return std::nullopt;
       continue;
     }
-    if (segments[at].empty())
+    // What no object can be called is not there, whatever it would do further on: in a request to the API server, say.
+    const bool is_name = wanted[at] == "{name}";
+    if (is_name ? !is_dns_subdomain(segments[at]) : !is_dns_label(segments[at]))
       return std::nullopt;
-    (wanted[at] == "{name}" ? found.name : found.namespace_name) = segments[at];
+    (is_name ? found.name : found.namespace_name) = segments[at];
   }
   return found;
 }

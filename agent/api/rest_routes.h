@@ -30,9 +30,9 @@ std::span<const RestRoute> rest_routes();
 
 struct RouteMatch {
   const RestRoute* route = nullptr;  // null: there is none
-  std::string namespace_name = {};   // decoded, and otherwise as they were sent
-  std::string name = {};
-  std::string allow = {};  // methods of this path, "GET, POST", where only the method is wrong
+  std::string namespace_name = {};   // a DNS label
+  std::string name = {};             // a DNS subdomain
+  std::string allow = {};            // methods of this path, "GET, POST", where only the method is wrong
 };
 
 // `path` as sent. EINVAL: it has a '%' that is no encoding.

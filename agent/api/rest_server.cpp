@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <list>
 #include <system_error>
 #include <thread>
@@ -144,8 +145,8 @@ void Server::serve(UniqueFd socket, SslSession ssl, bool is_too_many) {
       connection.refuse_all();
     else
       connection.serve();
-  } catch (const std::bad_alloc&) {
-    // This connection is closed; those that need less go on.
+  } catch (const std::exception&) {
+    // Of too little memory, say. This connection is closed; the others, and the agent, go on.
   }
 }
 

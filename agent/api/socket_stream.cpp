@@ -142,7 +142,8 @@ Result<> SocketStream::wait_for(short events, Clock::time_point deadline) const 
     return fail(err, "wait for a connection");
   if (ready[1].revents != 0)
     return refuse(ECANCELED, "the agent ends");
-  if (got == 0)
+  // Bytes that come late do not count: whoever goes on sending would have no end.
+  if (got == 0 || Clock::now() >= deadline)
     return refuse(ETIMEDOUT, "the request did not come in time");
   return {};
 }

@@ -9,6 +9,7 @@
 #include "api/token_file.h"
 #include "app/pods_report.h"
 #include "base/clock.h"
+#include "base/shown_text.h"
 #include "sink/json_event.h"
 #include "sink/json_text.h"
 
@@ -67,6 +68,17 @@ Result<std::unique_ptr<Authorizer>> judge_of(const AgentConfig& config, std::uni
   return std::unique_ptr<Authorizer>{std::move(*tokens)};
 }
 
+// In words, bounded: both the names and what was wrong with them come from the client.
+std::string audit_message(const AuditEntry& entry) {
+  constexpr std::size_t kMaxBytes = 512;
+  constexpr std::size_t kMaxKeyBytes = 63 + 1 + 253;  // of a namespace and a name that may be
+  std::string text = entry.user + ": " + std::string(entry.verb) + " " + std::string(entry.resource) + " " +
+                     std::string(cut_text(entry.key.text(), kMaxKeyBytes));
+  if (!entry.message.empty())
+    text += ": " + entry.message;
+  return std::string(cut_text(text, kMaxBytes));
+}
+
 }  // namespace
 
 AgentRest::AgentRest(Settings& settings) : api_(api_settings(settings)) {}
@@ -116,15 +128,14 @@ std::vector<std::string> AgentRest::places() const {
 }
 
 EventLine audit_line(const AuditEntry& entry, const std::string& node, std::uint64_t realtime_ns) {
-  const std::string what = std::string(entry.verb) + " " + std::string(entry.resource) + " " + entry.key.text();
+  // What was refused is of no session: the names in it are only what somebody asked for.
+  const bool is_done = entry.status < 300 && !entry.key.name.empty();
   TextBuffer text;
-  JsonEvent{{.node = node, .session = entry.key.name.empty() ? "" : entry.key.text()}}.put_start(text, realtime_ns,
-                                                                                                 "agent");
+  JsonEvent{{.node = node, .session = is_done ? entry.key.text() : ""}}.put_start(text, realtime_ns, "agent");
   text.put(",\"level\":");
   put_json_string(text, entry.message.empty() ? "info" : "warning");
   text.put(",\"message\":");
-  put_json_string(text,
-                  entry.message.empty() ? entry.user + ": " + what : entry.user + ": " + what + ": " + entry.message);
+  put_json_string(text, audit_message(entry));
   text.put(",\"user\":");
   put_json_string(text, entry.user);
   text.put(",\"verb\":");

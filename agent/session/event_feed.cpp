@@ -40,6 +40,7 @@ void EventFeed::end() {
   {
     const std::lock_guard lock{mutex_};
     ended_ = true;
+    trim();
     for (const auto& reader : readers_)
       reader->ended = true;
   }
@@ -63,14 +64,19 @@ Result<std::unique_ptr<EventStream>> EventFeed::follow(std::size_t tail) {
 void EventFeed::keep(const std::string& line) {
   last_.push_back(line);
   last_bytes_ += line.size();
-  while (last_.size() > kMaxLines || last_bytes_ > kMaxBytes) {
+  trim();
+}
+
+void EventFeed::trim() {
+  while (last_.size() > kMaxLines || last_bytes_ > (ended_ ? kMaxEndedBytes : kMaxBytes)) {
     last_bytes_ -= last_.front().size();
     last_.pop_front();
   }
 }
 
 void EventFeed::hand(Reader& reader, const std::string& line) {
-  if (reader.lines.size() >= kMaxWaitingLines || reader.bytes + line.size() > kMaxWaitingBytes) {
+  // Once one is lost, so are those after it until that is told: the gap is one, and stands where its line does.
+  if (reader.lost > 0 || reader.lines.size() >= kMaxWaitingLines || reader.bytes + line.size() > kMaxWaitingBytes) {
     ++reader.lost;
     return;
   }
@@ -78,14 +84,29 @@ void EventFeed::hand(Reader& reader, const std::string& line) {
   reader.bytes += line.size();
 }
 
+// As many as one call may have.
+std::vector<std::string> EventFeed::pop_lines(Reader& reader) {
+  std::vector<std::string> lines;
+  std::size_t bytes = 0;
+  while (!reader.lines.empty()) {
+    const std::size_t length = reader.lines.front().size();
+    if (!lines.empty() && bytes + length > kMaxNextBytes)
+      break;
+    lines.push_back(std::move(reader.lines.front()));
+    reader.lines.pop_front();
+    bytes += length;
+  }
+  reader.bytes -= bytes;
+  return lines;
+}
+
 EventStream::Next EventFeed::take(Reader& reader, std::chrono::milliseconds wait) {
   std::unique_lock lock{mutex_};
   more_.wait_for(lock, wait, [&] { return !reader.lines.empty() || reader.lost > 0 || reader.ended; });
-  EventStream::Next next{
-      .lines = {std::make_move_iterator(reader.lines.begin()), std::make_move_iterator(reader.lines.end())},
-      .ended = reader.ended};
-  reader.lines.clear();
-  reader.bytes = 0;
+  EventStream::Next next{.lines = pop_lines(reader)};
+  if (!reader.lines.empty())
+    return next;
+  next.ended = reader.ended;
   if (const std::uint64_t lost = std::exchange(reader.lost, 0); lost > 0) {
     TextBuffer told;
     JsonEvent{{.node = node_, .session = session_}}.put_loss(told, realtime_ns(), "reader", lost);

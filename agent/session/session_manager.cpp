@@ -92,21 +92,31 @@ void SessionManager::turn(Clock::time_point now) {
   collect_leaving();
 }
 
+// Whether there is room for one of this name.
+Result<> SessionManager::check_place(const SessionKey& key) const {
+  if (entries_.contains(key))
+    return refuse(EEXIST, quoted(key) + " exists already");
+  if (waiting() >= limits_.max_waiting)
+    return refuse(EAGAIN, quoted(key) + ": " + std::to_string(limits_.max_waiting) +
+                              " sessions wait on this node already: delete some, or wait until they have run");
+  return {};
+}
+
 Result<> SessionManager::start(TraceSession session, SessionOrigin origin) {
+  // Before its filter is compiled, which costs much more, and again after it: others come meanwhile.
+  {
+    const std::lock_guard lock{mutex_};
+    TRY(check_place(session.key));
+  }
   auto checked = node_.check(session);
   // Whoever wrote an object for kubectl hears of it in the object's status.
   if (!checked && origin == SessionOrigin::Rest)
     return checked;
   {
     const std::lock_guard lock{mutex_};
-    if (entries_.contains(session.key))
-      return refuse(EEXIST, quoted(session.key) + " exists already");
-    if (waiting() >= limits_.max_waiting)
-      return refuse(EAGAIN, quoted(session.key) + ": " + std::to_string(limits_.max_waiting) +
-                                " sessions wait on this node already: delete some, or wait until they have run");
+    TRY(check_place(session.key));
     Entry entry;
     entry.number = next_number_++;
-    entry.accepted = Clock::now();
     entry.feed = std::make_shared<EventFeed>(name_, session.key.text());
     entry.view = {.session = session, .origin = origin, .status = {.message = "accepted"}};
     if (!checked)
@@ -207,7 +217,7 @@ void SessionManager::start_waiting(Clock::time_point now) {
       continue;
     }
     --room;
-    run(*entry, now);
+    run(*entry);
   }
 }
 
@@ -218,11 +228,14 @@ bool SessionManager::may_start(Entry& entry, Clock::time_point now) {
   const auto [pods, why] = node_.selected(session);
   if (pods)
     status.pods = *pods;
-  if (session.spec.host_network || (pods && *pods > 0))
+  if (session.spec.host_network || (pods && *pods > 0)) {
+    spend_wait(entry, now);
     return true;
-  entry.waited_for_pods = true;
+  }
+  if (!entry.without_pods_since)
+    entry.without_pods_since = now;
   status.message = pods ? "none of its pods is on this node" : why;
-  if (now - entry.accepted + session.spent < session.spec.duration)
+  if (now - *entry.without_pods_since + session.spent < session.spec.duration)
     return false;
   status.phase = SessionPhase::Expired;
   status.message = "its time is over, and " + status.message;
@@ -231,14 +244,19 @@ bool SessionManager::may_start(Entry& entry, Clock::time_point now) {
   return false;
 }
 
-void SessionManager::run(Entry& entry, Clock::time_point now) {
-  TraceSession session = entry.view.session;
-  // The time of those that came late for lack of a pod is that of the others; a place in line costs nobody his time.
-  if (entry.waited_for_pods)
-    session.spent = std::min<std::chrono::nanoseconds>(session.spent + (now - entry.accepted),
-                                                       session.spec.duration - std::chrono::seconds(1));
+// The time without a pod is that of the nodes that have one; a place in line costs nobody his time.
+void SessionManager::spend_wait(Entry& entry, Clock::time_point now) {
+  if (!entry.without_pods_since)
+    return;
+  auto& session = entry.view.session;
+  session.spent = std::min<std::chrono::nanoseconds>(session.spent + (now - *entry.without_pods_since),
+                                                     session.spec.duration - std::chrono::seconds(1));
+  entry.without_pods_since.reset();
+}
+
+void SessionManager::run(Entry& entry) {
   entry.view.status.message = "attaching its probes";
-  entry.run = node_.start(session, entry.feed);
+  entry.run = node_.start(entry.view.session, entry.feed);
 }
 
 // What REST started nobody else deletes. Of the cluster's objects somebody else keeps house, but not more than there is

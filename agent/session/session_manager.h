@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -66,9 +67,8 @@ private:
   struct Entry {
     SessionView view;
     std::uint64_t number = 0;  // in the order in which they came
-    Clock::time_point accepted{};
+    std::optional<Clock::time_point> without_pods_since;
     Clock::time_point ended{};
-    bool waited_for_pods = false;
     std::shared_ptr<EventFeed> feed;
     std::unique_ptr<SessionRun> run;
     NodeStatus told;  // to listeners
@@ -77,12 +77,14 @@ private:
   };
   using Entries = std::map<SessionKey, Entry>;
 
+  Result<> check_place(const SessionKey& key) const;
   void control(const std::stop_token& stop);
   void take_in_runs(Clock::time_point now);
   void finish(Entry& entry, Clock::time_point now);
   void start_waiting(Clock::time_point now);
   bool may_start(Entry& entry, Clock::time_point now);
-  void run(Entry& entry, Clock::time_point now);
+  static void spend_wait(Entry& entry, Clock::time_point now);
+  void run(Entry& entry);
   void forget_ended(Clock::time_point now);
   void collect_leaving();
   std::vector<SessionView> changes(Clock::time_point now);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/shown_text.h"
 #include "pods/label_syntax.h"
 #include "session/session_schema.h"
 
@@ -21,11 +22,6 @@ Overloaded(Cases...) -> Overloaded<Cases...>;
 // Where we are in the object: "spec.podSelector".
 Error wrong(const std::string& path, const std::string& what) {
   return refuse(EINVAL, path + ": " + what);
-}
-
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t kShown = 64;
-  return "'" + std::string(text.substr(0, kShown)) + (text.size() > kShown ? "…'" : "'");
 }
 
 template <class Names>
@@ -111,10 +107,23 @@ std::string member_path(std::string path, const std::string& name) {
   return path.append(".").append(name);
 }
 
+// `path` empty: of the object itself. A name that looks like a field's is told as one, so that clients find the place;
+// any other text is only shown.
+Error unknown_field(const std::string& path, const std::string& name, const std::string& known) {
+  constexpr std::size_t kMaxName = 64;
+  const bool is_plain = !name.empty() && name.size() <= kMaxName && std::ranges::all_of(name, [](char letter) {
+    return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
+  });
+  if (is_plain)
+    return wrong(path.empty() ? name : member_path(path, name), "there is no such field; there are " + known);
+  const std::string what = in_quotes(name) + " is no field; there are " + known;
+  return path.empty() ? refuse(EINVAL, what) : wrong(path, what);
+}
+
 Result<> check_members(const json& object, std::initializer_list<std::string_view> known, const std::string& path) {
   for (const auto& [name, unused] : object.items())
     if (std::ranges::find(known, name) == known.end())
-      return wrong(member_path(path, name), "there is no such field; there are " + listed(known));
+      return unknown_field(path, name, listed(known));
   return {};
 }
 
@@ -291,7 +300,7 @@ Result<TraceSessionSpec> spec_of(SessionKind kind, const json& value) {
   for (const auto& [name, content] : value.items()) {
     const SpecField* field = find_field(kind, name);
     if (field == nullptr)
-      return wrong("spec." + name, "there is no such field; there are " + field_names(kind));
+      return unknown_field("spec", name, field_names(kind));
     TRY(read_field(*field, content, spec));
   }
   for (const SpecRule& rule : spec_rules())
@@ -459,7 +468,7 @@ Result<TraceSession> session_of(const json& object) {
   const SessionKind kind = TRY(kind_of(object));
   for (const auto& [name, unused] : object.items())
     if (name != "apiVersion" && name != "kind" && name != "metadata" && name != "spec" && name != "status")
-      return wrong(name, "there is no such field; there are apiVersion, kind, metadata and spec");
+      return unknown_field("", name, "apiVersion, kind, metadata and spec");
   const json& metadata = object["metadata"];
   TraceSession session{.key = TRY(key_of(kind, metadata))};
   session.uid = text_at(metadata, "uid");

@@ -169,6 +169,42 @@ TEST_CASE("an object that is wrong is refused with the field that is") {
   CHECK(rest.audit.back().status == 400);
 }
 
+TEST_CASE("a body that is too deep is refused before anything walks it") {
+  RestFixture rest;
+  const auto nested = [](std::size_t levels) {
+    return R"({"kind":)" + std::string(levels - 1, '[') + std::string(levels - 1, ']') + "}";
+  };
+  for (const std::size_t levels : {std::size_t{33}, std::size_t{400'000}}) {
+    const auto object = failure_in(post(rest, nested(levels)), 400);
+    CHECK(object["message"] == "the body has lists and objects more than 32 levels deep");
+  }
+  CHECK(failure_in(post(rest, nested(32)), 400)["message"] == "apiVersion: is missing");
+  // Brackets in strings are letters, also behind a quote that ends none.
+  const std::string brackets = R"(\\\")" + std::string(100, '[');
+  CHECK(failure_in(post(rest, R"({"kind":")" + brackets + "\"}"), 400)["message"] == "apiVersion: is missing");
+  // And one that a backslash does not hide does end its string.
+  const std::string deep = R"({"kind":"\\","a":)" + std::string(100, '[');
+  CHECK(failure_in(post(rest, deep), 400)["message"] == "the body has lists and objects more than 32 levels deep");
+}
+
+TEST_CASE("the name of an unknown field is shown in part, however long it is") {
+  RestFixture rest;
+  const std::string longest(100'000, 'a');
+  const std::string bodies[] = {
+      session_text("web", R"("podNames":["web-0"],")" + longest + R"(":1)"),
+      session_text("web", R"("podSelector":{")" + longest + R"(":{}})"),
+      R"({"apiVersion":"skbtrail.dev/v1alpha1","kind":"TraceSession","metadata":{"name":"a"},"spec":{},")" + longest +
+          R"(":1})"};
+  for (const std::string& body : bodies) {
+    const auto message = failure_in(post(rest, body), 400)["message"].get<std::string>();
+    CHECK(message.find("'" + std::string(64, 'a') + "…' is no field; there are ") != std::string::npos);
+    CHECK(message.size() < 1000);
+  }
+  const auto odd = failure_in(post(rest, session_text("web", R"("a: b":1)")), 400);
+  CHECK(odd["message"].get<std::string>().starts_with("spec: 'a: b' is no field; there are "));
+  CHECK(odd["details"]["causes"][0]["field"] == "spec");
+}
+
 TEST_CASE("a namespace that the object lacks is the path's, and what the API server gives is not believed") {
   RestFixture rest;
   auto object = json::parse(session_text("web"));
@@ -201,9 +237,16 @@ TEST_CASE("a path that is none, a method that is not its own, and forms that are
                            "/apis/skbtrail.dev/v1alpha1/namespaces/shop/tracesessions/"})
     failure_in(rest.ask({.path = path}), 404);
   failure_in(rest.ask({.path = "/%zz"}), 400);
-  // A name with a slash in it stays one name.
-  failure_in(rest.ask({.path = kSessions + "/web%2Fevents"}), 404);
-  CHECK(rest.judge.asked.back() == "get skbtrail.dev/tracesessions shop/web/events");
+  // A name with a slash in it stays one name, which nothing can have.
+  const std::string namespaces = "/apis/skbtrail.dev/v1alpha1/namespaces/";
+  for (const std::string& path :
+       {kSessions + "/web%2Fevents", kSessions + "/..", kSessions + "/Web", kSessions + "/a%00b",
+        kSessions + "/" + std::string(254, 'a'), namespaces + "..%2Fkube-system/tracesessions",
+        namespaces + "a.b/tracesessions", namespaces + std::string(64, 'a') + "/tracesessions/web/events"})
+    failure_in(rest.ask({.path = path}), 404);
+  CHECK(rest.judge.asked.empty());
+  failure_in(rest.ask({.path = kSessions + "/web-0.a"}), 404);
+  CHECK(rest.judge.asked.back() == "get skbtrail.dev/tracesessions shop/web-0.a");
   const auto answer = rest.ask({.method = "PUT", .path = kSessions + "/web"});
   failure_in(answer, 405);
   CHECK(field_of(answer, "Allow") == "GET, DELETE");

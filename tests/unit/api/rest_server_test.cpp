@@ -4,8 +4,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -54,6 +58,15 @@ RestServer::Limits hasty() {
   RestServer::Limits limits;
   limits.patience = {.head = 1s, .body = 1s, .idle = 1s, .write = 1s, .finish = 500ms, .heartbeat = 100ms};
   return limits;
+}
+
+// As an agent that was killed leaves it.
+void leave_socket(const std::string& path) {
+  const UniqueFd left{::socket(AF_UNIX, SOCK_STREAM, 0)};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  REQUIRE(::bind(left.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
 }
 
 std::size_t count_of(const std::string& text, const std::string& part) {
@@ -171,6 +184,51 @@ TEST_CASE("a request that comes drop by drop has as long as one that does not co
     std::this_thread::sleep_for(20ms);
   // It was cut off long before it would have been too long: 20 ms for 6 of 16,384 bytes.
   CHECK(std::chrono::steady_clock::now() - started < 8s);
+}
+
+TEST_CASE("what fails in an answer ends its connection, and nothing else") {
+  RestFixture rest;
+  RestApi api{{.control = rest.control,
+               .node = "n1",
+               .version = "1",
+               .pods = [] { return std::string(); },
+               .health = [](HealthQuestion question) -> std::vector<HealthCheck> {
+                 if (question == HealthQuestion::Ready)
+                   throw std::runtime_error("not foreseen");
+                 return {};
+               },
+               .audit = [](const AuditEntry&) {}}};
+  const auto server = RestServer::on_network(kLoopback, std::nullopt, {.api = api, .judge = rest.judge});
+  REQUIRE(server);
+  HttpClient client{(*server)->port()};
+  REQUIRE(client.send(request_text("GET", "/readyz")));
+  CHECK(client.sees_end());
+  CHECK(client.read_all().empty());
+  HttpClient other{(*server)->port()};
+  REQUIRE(other.send(request_text("GET", "/healthz", "Connection: close\r\n")));
+  CHECK(other.read_all().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("who is not known has one try a connection") {
+  Served served;
+  const std::string stranger = "GET " + kSessions + " HTTP/1.1\r\nHost: n1\r\nAuthorization: Bearer guess\r\n\r\n";
+  const auto answer = served.ask(stranger + stranger);
+  CHECK(answer.starts_with("HTTP/1.1 401 "));
+  CHECK(answer.find("Connection: close\r\n") != std::string::npos);
+  CHECK(count_of(answer, "HTTP/1.1 ") == 1);
+}
+
+TEST_CASE("a connection beyond the bound has no longer for its head than one that is silent") {
+  RestServer::Limits limits = hasty();
+  limits.connections = 1;
+  limits.patience.head = limits.patience.idle = 60s;
+  Served served{limits};
+  const auto first = served.client();
+  REQUIRE(first.send("G"));
+  auto more = served.client();
+  REQUIRE(more.send("GET / HT"));
+  CHECK(more.read_all().starts_with("HTTP/1.1 503 "));
+  CHECK(more.sees_end());
 }
 
 TEST_CASE("connections beyond the bound are told so, and those after them have room again") {
@@ -344,18 +402,44 @@ TEST_CASE("whoever is neither root nor the agent's user may nothing over its soc
   CHECK(answer.find(is_root ? "uid 1234 may do nothing here" : "may do nothing here") != std::string::npos);
 }
 
+TEST_CASE("of agents that start together one gets the socket, and its file stays") {
+  const ScratchFolder folder;
+  const std::string path = folder.path("rest.sock");
+  constexpr int kRounds = 100;
+  constexpr std::size_t kAgents = 4;
+  for (int round = 0; round < kRounds; ++round) {
+    // Every second time something that was left is to be replaced.
+    if (round % 2 == 1)
+      leave_socket(path);
+    std::vector<std::unique_ptr<Listener>> listeners(kAgents);
+    std::atomic<std::size_t> ready = 0;
+    {
+      std::vector<std::jthread> agents;
+      for (auto& listener : listeners)
+        agents.emplace_back([&listener, &ready, &path] {
+          ++ready;
+          while (ready < kAgents)
+            std::this_thread::yield();
+          if (auto started = Listener::on_path(path))
+            listener = std::make_unique<Listener>(std::move(*started));
+        });
+    }
+    // At most one was told that it serves, and whoever was is found.
+    std::erase(listeners, nullptr);
+    REQUIRE(listeners.size() == 1);
+    REQUIRE(HttpClient{path}.is_connected());
+    pollfd called{.fd = listeners.front()->fd(), .events = POLLIN, .revents = 0};
+    REQUIRE(::poll(&called, 1, 0) == 1);
+  }
+  CHECK(std::filesystem::is_empty(folder.path("")));
+}
+
 TEST_CASE("a socket that a killed agent has left is replaced, and nothing else is") {
   const ScratchFolder folder;
   RestFixture rest;
   PeerAuthorizer peers{::geteuid()};
   const std::string path = folder.path("rest.sock");
-  {
-    const UniqueFd left{::socket(AF_UNIX, SOCK_STREAM, 0)};
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-    REQUIRE(::bind(left.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
-  }
+  leave_socket(path);
   REQUIRE(::access(path.c_str(), F_OK) == 0);
   {
     const auto server = RestServer::on_path(path, {.api = rest.api, .judge = peers});

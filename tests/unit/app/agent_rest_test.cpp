@@ -126,6 +126,29 @@ TEST_CASE("pods are served as they are printed, without those that are gone, or 
   CHECK(unknown.find("the runtime hangs") != std::string::npos);
 }
 
+TEST_CASE("what was done is a line of its session, whose message is bounded") {
+  AuditEntry entry{.user = "anna",
+                   .verb = "delete",
+                   .resource = "tracesessions",
+                   .key = {.namespace_name = "shop", .name = "web"},
+                   .status = 200,
+                   .message = ""};
+  CHECK(json::parse(audit_line(entry, "n1", 1).text)["session"] == "shop/web");
+  CHECK(json::parse(audit_line(entry, "n1", 1).text)["message"] == "anna: delete tracesessions shop/web");
+  entry.status = 400;
+  entry.message = std::string(10'000, 'a');
+  const std::string start = "anna: delete tracesessions shop/web: ";
+  CHECK(json::parse(audit_line(entry, "n1", 1).text)["message"] == start + std::string(512 - start.size(), 'a'));
+  // Cut between two letters.
+  entry.message = std::string(511 - start.size(), 'a') + "é";
+  CHECK(json::parse(audit_line(entry, "n1", 1).text)["message"] == start + std::string(511 - start.size(), 'a'));
+  entry.key.name = std::string(10'000, 'b');
+  entry.message = "no such name";
+  const auto bounded = json::parse(audit_line(entry, "n1", 1).text);
+  CHECK(bounded["session"].is_null());
+  CHECK(bounded["message"].get<std::string>().ends_with("b: no such name"));
+}
+
 TEST_CASE("who did what is one line of the log") {
   const auto line = audit_line({.user = "an\"na",
                                 .verb = "create",
@@ -138,7 +161,7 @@ TEST_CASE("who did what is one line of the log") {
   CHECK(json::parse(line.text) == json{{"ts", "2023-11-14T22:13:20.000000000Z"},
                                        {"type", "agent"},
                                        {"node", "n1"},
-                                       {"session", "shop/web"},
+                                       {"session", nullptr},
                                        {"level", "warning"},
                                        {"message", "an\"na: create tracesessions shop/web: it exists"},
                                        {"user", "an\"na"},

@@ -31,6 +31,7 @@ private:
 class FakeNode final : public SessionNode {
 public:
   Result<> check(const TraceSession& session) override {
+    ++checks;
     if (session.spec.filter == "bad")
       return refuse(EINVAL, "spec.filter: syntax error");
     return {};
@@ -46,6 +47,7 @@ public:
   std::vector<TraceSession> started;
   std::map<std::string, std::shared_ptr<Played>> played;
   int living = 0;
+  int checks = 0;
 };
 
 class Heard final : public SessionListener {
@@ -144,7 +146,7 @@ TEST_CASE("a session that nobody's pod is selected by here is not attached until
   Lab lab;
   lab.node.pods = 0;
   REQUIRE(lab.manager.start(session_named("a"), SessionOrigin::Kubernetes));
-  lab.now = SessionManager::Clock::now();
+  lab.turn();
   lab.turn(20s);
   CHECK(lab.node.started.empty());
   CHECK(lab.status_of("a").phase == SessionPhase::Pending);
@@ -156,11 +158,43 @@ TEST_CASE("a session that nobody's pod is selected by here is not attached until
   CHECK(lab.node.started[0].spent < 41s);
 }
 
+TEST_CASE("a place in line costs no time, also after a wait for pods") {
+  Lab lab;
+  lab.node.pods = 0;
+  REQUIRE(lab.manager.start(session_named("late"), SessionOrigin::Kubernetes));
+  lab.now = SessionManager::Clock::now();
+  lab.turn();
+  lab.node.pods = 1;
+  lab.manager.set_limits({.max_running = 0, .max_waiting = 3});
+  lab.turn(10s);  // its pods are here, but there is no room
+  lab.turn(1h);
+  CHECK(lab.status_of("late").message.starts_with("waits for its turn"));
+  lab.node.pods = 0;
+  lab.turn(1h);  // its pods have gone
+  CHECK(lab.status_of("late").phase == SessionPhase::Pending);
+  lab.node.pods = 1;
+  lab.manager.set_limits({.max_running = 1, .max_waiting = 3});
+  lab.turn(5s);
+  REQUIRE(lab.node.started.size() == 1);
+  CHECK(lab.node.started[0].spent >= 15s);
+  CHECK(lab.node.started[0].spent < 16s);
+}
+
+TEST_CASE("what there is no room for costs no check") {
+  Lab lab;
+  lab.manager.set_limits({.max_running = 0, .max_waiting = 1});
+  REQUIRE(lab.manager.start(session_named("a"), SessionOrigin::Rest));
+  CHECK(lab.node.checks == 1);
+  CHECK(lab.manager.start(session_named("a"), SessionOrigin::Rest).error().code == EEXIST);
+  CHECK(lab.manager.start(session_named("b"), SessionOrigin::Kubernetes).error().code == EAGAIN);
+  CHECK(lab.node.checks == 1);
+}
+
 TEST_CASE("a session whose pods never come expires when its time is over") {
   Lab lab;
   lab.node.pods = std::nullopt;
   REQUIRE(lab.manager.start(session_named("a"), SessionOrigin::Kubernetes));
-  lab.now = SessionManager::Clock::now();
+  lab.turn();
   lab.turn(59s);
   CHECK(lab.status_of("a").phase == SessionPhase::Pending);
   lab.turn(2s);
