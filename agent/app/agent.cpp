@@ -35,6 +35,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentConfig& config) {
 }
 
 Agent::~Agent() {
+  if (kube_)
+    kube_->access().interrupt();  // first: whoever serves waits for those who ask
   metrics_.reset();
   health_.reset();
   rest_.reset();
@@ -76,14 +78,15 @@ Result<> Agent::start_sessions() {
                                                                       .listeners = std::move(listeners),
                                                                       .receivers = receivers});
   sessions_->begin();
-  rest_ = TRY(AgentRest::start({.config = config_,
-                                .version = SKBTRAIL_VERSION,
-                                .control = sessions_->manager(),
-                                .log = sessions_->lines(),
-                                .pods = pods_.source.get(),
-                                .why_no_pods = why_no_pods,
-                                .health = [this](HealthQuestion question) { return health(question); },
-                                .kubernetes = kube_ ? std::make_unique<KubeAuthorizer>(kube_->access()) : nullptr}));
+  rest_ =
+      TRY(AgentRest::start({.config = config_,
+                            .version = SKBTRAIL_VERSION,
+                            .control = sessions_->manager(),
+                            .log = sessions_->lines(),
+                            .pods = pods_.source.get(),
+                            .why_no_pods = why_no_pods,
+                            .health = [this](HealthQuestion question) { return health(question); },
+                            .kubernetes = kube_ ? std::make_unique<KubeAuthorizer>(kube_->access(), tell) : nullptr}));
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include "kernel/function_catalogue.h"
 #include "kernel/kallsyms.h"
 #include "kernel/skb_functions.h"
+#include "kube/json_read.h"
 
 namespace skbtrail {
 namespace {
@@ -260,7 +261,7 @@ std::string as_json(const CheckReport& report, const ListedFunctions& listed) {
     json["missing_capabilities"].push_back({{"name", name}, {"lost", lost}});
   json["functions"] = functions_json(report.functions, listed);
   json["drop_reasons"] = {{"known", report.drop_reasons}, {"subsystems", report.drop_subsystems}};
-  return json.dump(2) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 }  // namespace skbtrail

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <tuple>
 
+#include "kube/json_read.h"
+
 namespace skbtrail {
 namespace {
 
@@ -123,7 +125,7 @@ std::string as_json(const PodsReport& report) {
   };
   for (const Sandbox* one : sorted(report))
     json["pods"].push_back(json_of(*one, report));
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 }  // namespace skbtrail

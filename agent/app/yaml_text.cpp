@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "kube/json_read.h"
+
 namespace skbtrail {
 namespace {
 
@@ -32,7 +34,7 @@ std::string scalar_text(const Json& value) {
         std::ranges::all_of(text, is_plain_character))
       return text;
   }
-  return value.dump();  // a scalar of JSON is one of YAML
+  return json_text(value);  // a scalar of JSON is one of YAML
 }
 
 bool is_nested(const Json& value) {

@@ -2,12 +2,16 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "kube/json_read.h"
 namespace skbtrail {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::chrono::milliseconds kTellAgain{10};
 
 // Tokens themselves are not kept.
 std::string hash_of(const std::string& text) {
@@ -26,13 +30,27 @@ std::vector<std::string> texts_of(const json& list) {
 }
 
 KubeUser user_of(const json& object) {
-  KubeUser user{.name = object.value("username", ""), .uid = object.value("uid", ""), .groups = {}, .extra = {}};
-  if (object.contains("groups"))
-    user.groups = texts_of(object["groups"]);
-  if (object.contains("extra"))
-    for (const auto& [key, values] : object["extra"].items())
+  KubeUser user{.name = text_at(object, "username"),
+                .uid = text_at(object, "uid"),
+                .groups = texts_of(member_of(object, "groups")),
+                .extra = {}};
+  if (const auto& extra = member_of(object, "extra"); extra.is_object())
+    for (const auto& [key, values] : extra.items())
       user.extra.emplace(key, texts_of(values));
   return user;
+}
+
+// As in a header: what is no such character cannot be sent on, and is nobody's token.
+bool is_token(const std::string& text) {
+  const auto is_visible = [](char c) { return c >= 0x21 && c <= 0x7e; };
+  return !text.empty() && text.size() <= AccessReview::kLongestToken && std::ranges::all_of(text, is_visible);
+}
+
+// That the API server refuses the agent says nothing of the one who asked the agent.
+Error not_asked(Error error) {
+  if (error.code == EACCES || error.code == EPERM)
+    error.code = EHOSTUNREACH;
+  return error;
 }
 
 json review_of(const KubeUser& user, const KubeAction& action) {
@@ -49,61 +67,127 @@ json review_of(const KubeUser& user, const KubeAction& action) {
   return {{"apiVersion", "authorization.k8s.io/v1"}, {"kind", "SubjectAccessReview"}, {"spec", std::move(spec)}};
 }
 
-const json& status_of(const json& answer) {
-  static const json kNone = json::object();
-  const auto found = answer.find("status");
-  return found != answer.end() && found->is_object() ? *found : kNone;
+Error invalid_token(const std::string& fault) {
+  return refuse(EACCES, "the token is not valid" + (fault.empty() ? "" : ": " + fault));
 }
 
 }  // namespace
 
 AccessReview::AccessReview(std::shared_ptr<ApiEndpoint> endpoint)
-    : client_(std::move(endpoint), kPatience), tokens_(kMostRemembered), answers_(kMostRemembered) {}
-
-Result<AccessReview::TokenAnswer> AccessReview::ask_token(const std::string& token) {
-  const auto answer = TRY(client_.create(
-      "/apis/authentication.k8s.io/v1/tokenreviews",
-      {{"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenReview"}, {"spec", {{"token", token}}}}));
-  const auto& status = status_of(answer);
-  TokenAnswer said;
-  try {
-    said.is_valid = status.value("authenticated", false);
-    said.fault = status.value("error", "");
-    if (said.is_valid)
-      said.user = user_of(status.at("user"));
-  } catch (const json::exception&) {
-    return refuse(EBADMSG, "the API server's TokenReview has another form than expected");
+    : valid_(kMostRemembered), invalid_(kMostRemembered), answers_(kMostRemembered) {
+  for (std::size_t i = 0; i < kAtOnce; ++i) {
+    clients_.push_back(std::make_unique<ApiClient>(endpoint, kStepPatience, ApiClient::Patience::None));
+    free_.push_back(clients_.back().get());
   }
-  return said;
 }
 
-Result<KubeUser> AccessReview::review_token(const std::string& token, Clock::time_point now) {
-  if (token.empty() || token.size() > kLongestToken)
-    return refuse(EACCES, "the token is empty or too long");
-  const std::lock_guard lock{mutex_};
-  auto [known, is_new] = tokens_.find_or_insert(hash_of(token));
-  if (is_new || now >= known.until) {
-    known.until = {};  // a failure is not remembered
-    auto said = TRY(ask_token(token));
-    known = {.value = std::move(said), .until = now + kRemembered};
+AccessReview::~AccessReview() {
+  interrupt();
+}
+
+// An interruption may come just before a request begins to read, and be lost: it is repeated.
+void AccessReview::interrupt() {
+  std::unique_lock lock{mutex_};
+  interrupted_ = true;
+  freed_.notify_all();
+  do {
+    for (const auto& client : clients_)
+      client->interrupt();
+  } while (!freed_.wait_for(lock, kTellAgain, [this] { return free_.size() == clients_.size(); }));
+}
+
+Result<ApiClient*> AccessReview::take_client() {
+  std::unique_lock lock{mutex_};
+  const bool is_one_free = freed_.wait_for(lock, kQueuePatience, [this] { return interrupted_ || !free_.empty(); });
+  if (interrupted_)
+    return fail(ECANCELED, "ask the API server");
+  if (!is_one_free)
+    return fail(ETIMEDOUT, "wait for other questions to the API server");
+  auto* client = free_.back();
+  free_.pop_back();
+  return client;
+}
+
+void AccessReview::give_back(ApiClient* client) {
+  {
+    const std::lock_guard lock{mutex_};
+    free_.push_back(client);
   }
-  if (!known.value.is_valid)
-    return refuse(EACCES, "the token is not valid" + (known.value.fault.empty() ? "" : ": " + known.value.fault));
-  return known.value.user;
+  freed_.notify_all();
+}
+
+Result<json> AccessReview::ask(const std::string& path, const json& review) {
+  auto* client = TRY(take_client());
+  auto answer = whatever_comes("review", [&] { return client->create(path, review); });
+  give_back(client);
+  if (!answer)
+    return not_asked(std::move(answer.error()));
+  return answer;
+}
+
+template <class Value>
+std::optional<Value> AccessReview::recall(Cache<Value>& cache, const std::string& key, Clock::time_point now) {
+  const auto* known = cache.find(key);
+  return known != nullptr && now < known->until ? std::optional(known->value) : std::nullopt;
+}
+
+std::optional<AccessReview::TokenAnswer> AccessReview::recall_token(const std::string& key, Clock::time_point now) {
+  const std::lock_guard lock{mutex_};
+  if (auto user = recall(valid_, key, now))
+    return TokenAnswer{.is_valid = true, .user = std::move(*user), .fault = {}};
+  if (auto fault = recall(invalid_, key, now))
+    return TokenAnswer{.is_valid = false, .user = {}, .fault = std::move(*fault)};
+  return std::nullopt;
+}
+
+Result<AccessReview::TokenAnswer> AccessReview::ask_token(const std::string& token) {
+  const auto answer =
+      TRY(ask("/apis/authentication.k8s.io/v1/tokenreviews",
+              {{"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenReview"}, {"spec", {{"token", token}}}}));
+  const auto& status = member_of(answer, "status");
+  const auto& user = member_of(status, "user");
+  const bool is_valid = flag_at(status, "authenticated");
+  if (!status.is_object() || (is_valid && text_at(user, "username").empty()))
+    return refuse(EBADMSG, "the API server's TokenReview has another form than expected");
+  return TokenAnswer{
+      .is_valid = is_valid, .user = is_valid ? user_of(user) : KubeUser{}, .fault = text_at(status, "error")};
+}
+
+// A failure is not remembered.
+Result<KubeUser> AccessReview::review_token(const std::string& token, Clock::time_point now) {
+  if (!is_token(token))
+    return refuse(EACCES, "the token is empty, too long, or has characters that no token has");
+  const auto key = hash_of(token);
+  auto known = recall_token(key, now);
+  if (!known) {
+    known = TRY(ask_token(token));
+    const std::lock_guard lock{mutex_};
+    if (known->is_valid)
+      valid_.find_or_insert(key).first = {.value = known->user, .until = now + kRemembered};
+    else
+      invalid_.find_or_insert(key).first = {.value = known->fault, .until = now + kRemembered};
+  }
+  if (!known->is_valid)
+    return invalid_token(known->fault);
+  return std::move(known->user);
 }
 
 Result<bool> AccessReview::may(const KubeUser& user, const KubeAction& action, Clock::time_point now) {
   const auto review = review_of(user, action);
+  const auto key = hash_of(json_text(review));
+  {
+    const std::lock_guard lock{mutex_};
+    if (const auto known = recall(answers_, key, now))
+      return *known;
+  }
+  const auto answer = TRY(ask("/apis/authorization.k8s.io/v1/subjectaccessreviews", review));
+  const auto& status = member_of(answer, "status");
+  if (!status.is_object())
+    return refuse(EBADMSG, "the API server's SubjectAccessReview has another form than expected");
+  const bool allowed = flag_at(status, "allowed");
   const std::lock_guard lock{mutex_};
-  auto [known, is_new] = answers_.find_or_insert(hash_of(review.dump()));
-  if (!is_new && now < known.until)
-    return known.value;
-  known.until = {};
-  const auto answer = TRY(client_.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review));
-  const auto allowed = status_of(answer).find("allowed");
-  known = {.value = allowed != status_of(answer).end() && allowed->is_boolean() && allowed->get<bool>(),
-           .until = now + kRemembered};
-  return known.value;
+  answers_.find_or_insert(key).first = {.value = allowed, .until = now + kRemembered};
+  return allowed;
 }
 
 }  // namespace skbtrail

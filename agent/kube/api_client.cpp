@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kube/api_error.h"
+#include "kube/json_read.h"
 #include "kube/line_splitter.h"
 #include "kube/tls_client.h"
 
@@ -15,8 +16,8 @@ using nlohmann::json;
 
 constexpr int kMostWaits = 3;
 constexpr std::chrono::seconds kLongestWait{30};
-constexpr int kPatience = 2;             // times the timeout: who cannot wait for answers cannot wait for this
-constexpr std::size_t kMaxPages = 1000;  // half a million objects
+constexpr int kPatience = 2;               // times the timeout: who cannot wait for answers cannot wait for this
+constexpr std::size_t kMaxPages = 20'000;  // half a million objects
 constexpr std::size_t kMaxLine = 4U << 20;
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kApply = "application/apply-patch+yaml";  // JSON is YAML
@@ -90,8 +91,8 @@ struct ApiClient::Answer {
   std::string retry_after;
 };
 
-ApiClient::ApiClient(std::shared_ptr<ApiEndpoint> endpoint, std::chrono::seconds timeout)
-    : endpoint_(std::move(endpoint)), timeout_(timeout) {}
+ApiClient::ApiClient(std::shared_ptr<ApiEndpoint> endpoint, std::chrono::milliseconds timeout, Patience patience)
+    : endpoint_(std::move(endpoint)), timeout_(timeout), patience_(patience) {}
 
 ApiClient::~ApiClient() = default;
 
@@ -100,24 +101,24 @@ Result<json> ApiClient::get(const std::string& path) {
 }
 
 Result<json> ApiClient::create(const std::string& path, const json& object) {
-  return ask({.verb = "create", .method = "POST", .path = path, .body = object.dump()});
+  return ask({.verb = "create", .method = "POST", .path = path, .body = json_text(object)});
 }
 
 Result<json> ApiClient::replace(const std::string& path, const json& object) {
-  return ask({.verb = "update", .method = "PUT", .path = path, .body = object.dump()});
+  return ask({.verb = "update", .method = "PUT", .path = path, .body = json_text(object)});
 }
 
 Result<json> ApiClient::apply(const std::string& path, const json& object, const std::string& manager) {
   return ask({.verb = "apply",
               .method = "PATCH",
               .path = path + "?force=true&fieldManager=" + query_text(manager),
-              .body = object.dump(-1, ' ', false, json::error_handler_t::replace),
+              .body = json_text(object),
               .type = kApply});
 }
 
 Result<> ApiClient::remove(const std::string& path, const std::string& uid) {
   const json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", uid}}}};
-  TRY(ask({.verb = "delete", .method = "DELETE", .path = path, .body = uid.empty() ? "" : options.dump()}));
+  TRY(ask({.verb = "delete", .method = "DELETE", .path = path, .body = uid.empty() ? "" : json_text(options)}));
   return {};
 }
 
@@ -129,12 +130,13 @@ Result<ApiClient::List> ApiClient::list(const std::string& path, const std::stri
     auto answer =
         TRY(ask({.verb = "list", .method = "GET", .path = path + "?limit=" + std::to_string(kPage) + query + from}));
     const auto items = answer.find("items");
-    if (items == answer.end() || !items->is_array() || !answer.contains("metadata"))
+    const auto& metadata = member_of(answer, "metadata");
+    if (items == answer.end() || !items->is_array() || !metadata.is_object())
       return refuse(EBADMSG, "list " + path + ": the answer is no list");
     for (auto& item : *items)
       list.items.push_back(std::move(item));
-    list.resource_version = answer["metadata"].value("resourceVersion", "");
-    more = answer["metadata"].value("continue", "");
+    list.resource_version = text_at(metadata, "resourceVersion");
+    more = text_at(metadata, "continue");
     if (more.empty())
       return list;
   }
@@ -177,7 +179,7 @@ Result<std::shared_ptr<TlsClient>> ApiClient::connection() {
     return fail(ECANCELED, "ask the API server");
   if (!connection_) {
     connection_ = std::make_shared<TlsClient>(TRY(make_client(endpoint_->config())));
-    connection_->http->set_connection_timeout(std::min(kConnectTimeout, timeout_));
+    connection_->http->set_connection_timeout(std::min<std::chrono::milliseconds>(kConnectTimeout, timeout_));
     connection_->http->set_write_timeout(timeout_);
   }
   return connection_;
@@ -198,7 +200,7 @@ Result<ApiClient::Answer> ApiClient::send(const Request& request) {
     auto answer = TRY(send_once(request));
     const bool later = answer.status == 429 || (answer.status == 503 && !answer.retry_after.empty());
     const auto wait = retry_after(answer.retry_after);
-    if (!later || waits == kMostWaits || wait > kPatience * timeout_)
+    if (!later || patience_ == Patience::None || waits == kMostWaits || wait > kPatience * timeout_)
       return answer;
     if (!sleep(wait))
       return fail(ECANCELED, request.doing());
@@ -236,14 +238,23 @@ Result<ApiClient::Answer> ApiClient::send_once(const Request& request) {
       answer.body.append(bytes, size);
     return !is_too_long;
   };
-  connection->http->set_read_timeout(request.silence.count() > 0 ? request.silence : timeout_);
+  connection->http->set_read_timeout(request.silence.count() > 0 ? std::chrono::milliseconds(request.silence)
+                                                                 : timeout_);
   const auto result = connection->http->send(sent);
   endpoint_->count(request.verb, answer.status);
-  if (is_too_long)
+  if (is_too_long || lines.is_too_long())
     return fail(EFBIG, request.doing());
   if (!result && !is_enough)
     return transport_error(static_cast<int>(result.error()), request.doing());
+  if (answer.status == 401)
+    forget_connection();
   return answer;
+}
+
+// Files of certificates may be new, and are read for a new connection only.
+void ApiClient::forget_connection() {
+  const std::lock_guard lock{mutex_};
+  connection_.reset();
 }
 
 Error ApiClient::transport_error(int library_error, const std::string& doing) {

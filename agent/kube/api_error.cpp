@@ -1,6 +1,6 @@
 #include "kube/api_error.h"
 
-#include <nlohmann/json.hpp>
+#include "kube/json_read.h"
 
 namespace skbtrail {
 namespace {
@@ -12,15 +12,14 @@ struct StatusText {
   std::string reason;
 };
 
-std::string text_at(const nlohmann::json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+StatusText status_text(const nlohmann::json& object) {
+  return {.message = text_at(object, "message"), .reason = text_at(object, "reason")};
 }
 
 StatusText status_text(std::string_view body) {
   const auto object = nlohmann::json::parse(body, nullptr, false);
   if (object.is_object())
-    return {.message = text_at(object, "message"), .reason = text_at(object, "reason")};
+    return status_text(object);
   return {.message = std::string(body.substr(0, body.find('\n'))), .reason = {}};
 }
 
@@ -42,13 +41,20 @@ int code_of(int status, std::string_view reason) {
   }
 }
 
-}  // namespace
-
-Error api_error(int status, std::string_view body, std::string_view doing) {
-  const auto text = status_text(body);
+Error error_of(int status, const StatusText& text, std::string_view doing) {
   const std::string message = text.message.empty() ? "no message" : text.message.substr(0, kMaxMessage);
   return refuse(code_of(status, text.reason),
                 std::string(doing) + ": the API server answers " + std::to_string(status) + ": " + message);
+}
+
+}  // namespace
+
+Error api_error(int status, std::string_view body, std::string_view doing) {
+  return error_of(status, status_text(body), doing);
+}
+
+Error status_error(int status, const nlohmann::json& object, std::string_view doing) {
+  return error_of(status, status_text(object), doing);
 }
 
 }  // namespace skbtrail

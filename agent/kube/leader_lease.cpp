@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "kube/json_read.h"
 #include "session/session_schema.h"
 
 namespace skbtrail {
@@ -96,7 +97,7 @@ void LeaderLease::try_once() {
   }
   if (!wanted)
     return give_back();
-  const auto done = take_or_look();
+  const auto done = whatever_comes("leader election", [this] { return take_or_look(); });
   const std::string failure = done ? std::string() : done.error().message;
   if (!failure.empty() && failure != told_)
     settings_.log("leader election: " + failure);

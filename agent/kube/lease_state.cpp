@@ -1,11 +1,16 @@
 #include "kube/lease_state.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "kube/json_read.h"
 namespace skbtrail {
 namespace {
 
 using nlohmann::json;
+
+// What the API server takes is an int32.
+constexpr std::int64_t kMostTransitions = 1'000'000'000;
 
 const json& spec_of(const json& lease) {
   static const json kNone = json::object();
@@ -52,7 +57,8 @@ json LeaseState::claim(const std::string& name, const std::string& space, const 
                                     {"metadata", {{"name", name}, {"namespace", space}}}});
   const auto old = spec_of(lease);
   const bool is_renewal = holder() == me_;
-  const auto transitions = old.value("leaseTransitions", 0) + (is_renewal || !lease_ ? 0 : 1);
+  const auto changes = std::clamp<std::int64_t>(number_at(old, "leaseTransitions"), 0, kMostTransitions);
+  const auto transitions = changes + (is_renewal || !lease_ ? 0 : 1);
   json acquired = is_renewal && old.contains("acquireTime") ? old["acquireTime"] : json(now_text);
   lease["spec"] = {{"holderIdentity", me_},
                    {"leaseDurationSeconds", std::chrono::ceil<std::chrono::seconds>(times_.duration).count()},
@@ -64,6 +70,8 @@ json LeaseState::claim(const std::string& name, const std::string& space, const 
 
 json LeaseState::release(const std::string& now_text) const {
   json lease = lease_.value_or(json::object());
+  if (!lease["spec"].is_object())
+    lease["spec"] = json::object();
   lease["spec"]["holderIdentity"] = "";
   lease["spec"]["leaseDurationSeconds"] = 1;
   lease["spec"]["renewTime"] = now_text;

@@ -18,7 +18,8 @@ public:
   bool add(std::string_view bytes, Take&& take) {
     while (true) {
       const auto end = bytes.find('\n');
-      if (rest_.size() + std::min(end, bytes.size()) > longest_)
+      is_too_long_ = rest_.size() + std::min(end, bytes.size()) > longest_;
+      if (is_too_long_)
         return false;
       if (end == std::string_view::npos) {
         rest_.append(bytes);
@@ -33,9 +34,13 @@ public:
     }
   }
 
+  // Why add() said false.
+  bool is_too_long() const { return is_too_long_; }
+
 private:
   std::size_t longest_;
   std::string rest_;
+  bool is_too_long_ = false;
 };
 
 }  // namespace skbtrail

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kube/api_error.h"
+#include "kube/json_read.h"
 
 namespace skbtrail {
 namespace {
@@ -14,11 +15,26 @@ using nlohmann::json;
 // Of a thread that is asked to end: how often it is told so.
 constexpr std::chrono::milliseconds kTellAgain{10};
 
+// A watch that told nothing and ended sooner did not work, whatever the server says of it.
+constexpr std::chrono::seconds kLasted{5};
+
 // The server knows no such kind.
 Result<ApiClient::List> listed(Result<ApiClient::List> list) {
   if (!list && list.error().code == ENOENT)
     return refuse(ENOENT, list.error().message + "; `skbtrail crds | kubectl apply -f -` defines it");
   return list;
+}
+
+Error stream_error(const json& object, const std::string& doing) {
+  const auto code = number_at(object, "code");
+  if (code < 100 || code > 599)
+    return refuse(EBADMSG, doing + ": the API server ends it without a code");
+  return status_error(static_cast<int>(code), object, doing);
+}
+
+// Going on where it was would bring the same again: only a list helps.
+bool is_lost(const Error& error) {
+  return error.code == ESTALE || error.code == EBADMSG || error.code == EFBIG;
 }
 
 }  // namespace
@@ -66,16 +82,18 @@ bool ListWatch::sleep(Backoff::Duration time) {
 }
 
 // A list is followed by a watch at once. Whatever else ends is begun again a little later: with no further delay when
-// it had told something, else each time with a longer one.
+// it had told something or lasted, else each time with a longer one.
 void ListWatch::run() {
   while (!stopping_) {
     const bool is_list = version_.empty();
+    const auto began = std::chrono::steady_clock::now();
     progressed_ = false;
-    const auto done = is_list ? list() : watch();
+    const auto done = whatever_comes("watch", [&] { return is_list ? list() : watch(); });
     const bool is_stale = !done && done.error().code == ESTALE;
-    if (is_stale)
+    if (!done && is_lost(done.error()))
       version_.clear();
-    if (progressed_ || (done && !is_list))
+    const bool has_lasted = done && !is_list && std::chrono::steady_clock::now() - began >= kLasted;
+    if (has_lasted || (progressed_ && (done || is_stale || !is_lost(done.error()))))
       backoff_.reset();
     asked_ = true;
     set_trouble(done || is_stale ? std::string() : done.error().message);
@@ -115,21 +133,20 @@ bool ListWatch::take(std::string_view line) {
     in_stream_ = refuse(EBADMSG, "watch " + settings_.path + ": a line is no event");
     return false;
   }
-  return take_event(event.value("type", ""), *object);
+  return take_event(text_at(event, "type"), *object);
 }
 
 bool ListWatch::take_event(const std::string& type, const json& object) {
   if (type == "ERROR") {
-    in_stream_ = api_error(object.value("code", 0), object.dump(), "watch " + settings_.path);
+    in_stream_ = stream_error(object, "watch " + settings_.path);
     return false;
   }
   if (type == "ADDED" || type == "MODIFIED")
     handler_.changed(object);
   else if (type == "DELETED")
     handler_.removed(object);
-  const auto metadata = object.find("metadata");
-  if (metadata != object.end() && metadata->is_object())
-    version_ = metadata->value("resourceVersion", version_);
+  if (auto version = text_at(member_of(object, "metadata"), "resourceVersion"); !version.empty())
+    version_ = std::move(version);
   progressed_ = true;
   return !stopping_;
 }

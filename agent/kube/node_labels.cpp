@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kube/json_read.h"
 #include "pods/label_selector.h"
 #include "session/session_object.h"
 
@@ -27,10 +28,10 @@ Result<bool> NodeLabels::fit(const SelectorSpec& selector, ApiClient& client, Cl
 Result<> NodeLabels::ask(ApiClient& client) {
   const auto node = TRY(client.get("/api/v1/nodes/" + node_));
   labels_.clear();
-  const auto metadata = node.find("metadata");
-  if (metadata == node.end() || !metadata->is_object() || !metadata->contains("labels"))
+  const auto& labels = member_of(member_of(node, "metadata"), "labels");
+  if (!labels.is_object())
     return {};
-  for (const auto& [key, value] : (*metadata)["labels"].items())
+  for (const auto& [key, value] : labels.items())
     if (value.is_string())
       labels_.emplace(key, value.get<std::string>());
   return {};

@@ -41,21 +41,21 @@ void NodeSessions::changed(const SessionView& view) {
     return;
   {
     const std::lock_guard lock{mutex_};
-    heard_.insert_or_assign(view.session.key, view.status);
+    heard_.insert_or_assign({view.session.key, view.session.uid}, view.status);
   }
   settings_.wake();
 }
 
 void NodeSessions::take_in_heard() {
-  std::map<SessionKey, NodeStatus> heard;
+  decltype(heard_) heard;
   {
     const std::lock_guard lock{mutex_};
     heard.swap(heard_);
   }
-  for (auto& [key, status] : heard) {
-    const auto found = parts_.find(key);
-    // What is said of one that was removed is of no interest any more.
-    if (found == parts_.end() || !found->second.is_controlled)
+  for (auto& [of, status] : heard) {
+    const auto found = parts_.find(of.first);
+    // What is said of one that was removed, or of another one of this name, is of no interest any more.
+    if (found == parts_.end() || !found->second.is_controlled || found->second.local.uid != of.second)
       continue;
     status.message.resize(std::min(status.message.size(), kMaxMessage));
     found->second.local.status = added_up(found->second.before, std::move(status));
@@ -154,6 +154,8 @@ bool NodeSessions::has_news(const Part& part) const {
 
 // Phases at once; numbers the more seldom the more nodes write them, since every agent reads them all.
 bool NodeSessions::is_due(const StoredSession& stored, const Part& part, Clock::time_point now) const {
+  if (part.is_standing_back)
+    return true;
   if (!has_news(part))
     return false;
   const bool is_first = !part.written || part.written->phase != part.local.status->phase;
@@ -161,35 +163,65 @@ bool NodeSessions::is_due(const StoredSession& stored, const Part& part, Clock::
   return is_first || now - part.written_at >= kNumbersEvery * static_cast<std::int64_t>(writers);
 }
 
+// A session whose status is refused waits alone. When the API server cannot be asked at all, everything does.
 std::chrono::milliseconds NodeSessions::write(const Turn& turn) {
   if (turn.now < not_before_)
     return std::chrono::ceil<std::chrono::milliseconds>(not_before_ - turn.now);
   for (const auto& [key, stored] : turn.stored) {
     const auto found = parts_.find(key);
-    if (found == parts_.end() || !is_due(*stored, found->second, turn.now))
+    if (found == parts_.end() || found->second.retry.is_early(turn.now) || !is_due(*stored, found->second, turn.now))
       continue;
-    const auto written = write_entry(*stored, found->second, turn);
-    if (written)
+    const auto written = write_one(*stored, found->second, turn);
+    if (written) {
+      found->second.retry.worked();
       continue;
-    settings_.log("status of session '" + key.text() + "' not written: " + written.error().message);
+    }
+    const bool is_news = found->second.retry.failed(written.error(), turn.now,
+                                                    {.least = settings_.least_wait,
+                                                     .most = settings_.most_wait,
+                                                     .seed = std::hash<std::string>{}(settings_.node + stored->uid)});
+    if (is_news)
+      settings_.log("status of session '" + key.text() + "' not written: " + written.error().message);
+    if (!is_of_connection(written.error()))
+      continue;
     const auto wait = backoff_.next();
     not_before_ = turn.now + wait;
+    found->second.retry.worked();  // it waits with all others
     return wait;
   }
   backoff_.reset();
-  const bool waits = std::ranges::any_of(turn.stored, [](const auto& one) { return !one.second->is_finished(); });
-  return waits ? kWhileWaiting : kAtRest;
+  return until_next(turn);
+}
+
+std::chrono::milliseconds NodeSessions::until_next(const Turn& turn) const {
+  auto next = kAtRest;
+  for (const auto& [key, stored] : turn.stored) {
+    if (!stored->is_finished())
+      return kWhileWaiting;
+    const auto found = parts_.find(key);
+    if (found != parts_.end() && found->second.retry.is_early(turn.now))
+      next = std::min(next, std::chrono::ceil<std::chrono::milliseconds>(found->second.retry.not_before() - turn.now));
+  }
+  return next;
 }
 
 void NodeSessions::write_last(const Turn& turn) {
   take_in_heard();
   for (const auto& [key, stored] : turn.stored) {
     const auto found = parts_.find(key);
-    if (found == parts_.end() || !has_news(found->second))
+    if (found == parts_.end() || !(found->second.is_standing_back || has_news(found->second)))
       continue;
-    if (const auto written = write_entry(*stored, found->second, turn); !written)
-      return settings_.log("last status of session '" + key.text() + "' not written: " + written.error().message);
+    const auto written = write_one(*stored, found->second, turn);
+    if (written)
+      continue;
+    settings_.log("last status of session '" + key.text() + "' not written: " + written.error().message);
+    if (is_of_connection(written.error()))
+      return;
   }
+}
+
+Result<> NodeSessions::write_one(const StoredSession& stored, Part& part, const Turn& turn) {
+  return part.is_standing_back ? stand_back(stored, part, turn.client) : write_entry(stored, part, turn);
 }
 
 // In the answer are the entries of all who were faster.
@@ -201,23 +233,38 @@ Result<> NodeSessions::write_entry(const StoredSession& stored, Part& part, cons
       applied_status(stored.key, part.local.uid, {{"nodes", nlohmann::json::array({entry})}}), manager_);
   if (!answer && !is_hopeless(answer.error()))
     return answer.error();
+  if (!answer && answer.error().code == EINVAL) {
+    settings_.log("status of session '" + stored.key.text() + "' not taken: " + answer.error().message);
+    // Such as one entry more than there may be: nothing has been written, so that nothing is to be taken away.
+    if (is_claim) {
+      stop_here(stored, part);
+      return {};
+    }
+  }
   part.written = part.local.status;
   part.written_at = turn.now;
-  if (!answer) {
-    if (answer.error().code == EINVAL)
-      settings_.log("status of session '" + stored.key.text() + "' not taken: " + answer.error().message);
+  if (!answer)
     return {};
-  }
   const auto now = stored_session_of(*answer);
   if (is_claim && now && now->nodes.size() > stored.max_nodes())
-    stand_back(stored, part, turn.client);
+    return stand_back(stored, part, turn.client);
   return {};
 }
 
-void NodeSessions::stand_back(const StoredSession& stored, Part& part, ApiClient& client) {
-  // Without its entry: what a manager no longer says is removed. If that fails the entry is one too many.
-  (void)client.apply(status_path_of(stored.key), applied_status(stored.key, part.local.uid, nlohmann::json::object()),
-                     manager_);
+// Without its entry: what a manager no longer says is removed. It is asked for until it is.
+Result<> NodeSessions::stand_back(const StoredSession& stored, Part& part, ApiClient& client) {
+  part.is_standing_back = true;
+  if (std::exchange(part.is_controlled, false))
+    to_end_.push_back(stored.key);
+  const auto taken_away = client.apply(status_path_of(stored.key),
+                                       applied_status(stored.key, part.local.uid, nlohmann::json::object()), manager_);
+  if (!taken_away && !is_hopeless(taken_away.error()))
+    return taken_away.error();
+  stop_here(stored, part);
+  return {};
+}
+
+void NodeSessions::stop_here(const StoredSession& stored, Part& part) {
   if (part.is_controlled)
     to_end_.push_back(stored.key);
   const auto known_since = part.known_since;

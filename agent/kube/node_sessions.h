@@ -9,10 +9,12 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "kube/backoff.h"
 #include "kube/node_labels.h"
 #include "kube/node_part.h"
+#include "kube/retry.h"
 #include "kube/session_store.h"
 #include "session/session_control.h"
 
@@ -62,6 +64,8 @@ private:
     Clock::time_point known_since{};
     std::optional<NodeStatus> written;
     Clock::time_point written_at{};
+    bool is_standing_back = false;  // does not run here any more, and its entry is still to be taken away
+    Retry retry = {};
   };
   using Parts = std::map<SessionKey, Part>;
 
@@ -73,7 +77,10 @@ private:
   bool is_due(const StoredSession& stored, const Part& part, Clock::time_point now) const;
   bool has_news(const Part& part) const;
   Result<> write_entry(const StoredSession& stored, Part& part, const Turn& turn);
-  void stand_back(const StoredSession& stored, Part& part, ApiClient& client);
+  Result<> write_one(const StoredSession& stored, Part& part, const Turn& turn);
+  Result<> stand_back(const StoredSession& stored, Part& part, ApiClient& client);
+  void stop_here(const StoredSession& stored, Part& part);
+  std::chrono::milliseconds until_next(const Turn& turn) const;
 
   Settings settings_;
   std::string manager_;  // of fields
@@ -83,7 +90,7 @@ private:
   Backoff backoff_;
   Clock::time_point not_before_{};
   std::mutex mutex_;
-  std::map<SessionKey, NodeStatus> heard_;
+  std::map<std::pair<SessionKey, std::string>, NodeStatus> heard_;  // by key and uid
 };
 
 // "skbtrail-NODE"; the API server takes at most 128 characters.

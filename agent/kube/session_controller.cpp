@@ -7,12 +7,15 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "kube/json_read.h"
 
 namespace skbtrail {
 namespace {
 
 constexpr std::chrono::seconds kLastPatience{3};
 constexpr std::chrono::milliseconds kTellAgain{10};
+// After a turn that ended in the middle; also how often the log has it.
+constexpr std::chrono::seconds kAfterStrange{10};
 // Wakes closer together than this are taken as one.
 constexpr std::chrono::milliseconds kGather{20};
 
@@ -45,7 +48,12 @@ SessionController::~SessionController() {
   quiesce();
   ApiClient client(endpoint_, kLastPatience);
   const auto stored = store_.all();
-  sessions_->write_last({.stored = stored, .client = client, .now = Clock::now(), .now_s = unix_now()});
+  const auto done = whatever_comes("last words", [&]() -> Result<> {
+    sessions_->write_last({.stored = stored, .client = client, .now = Clock::now(), .now_s = unix_now()});
+    return {};
+  });
+  if (!done)
+    settings_.log(done.error().message);
 }
 
 std::unique_ptr<ListWatch> SessionController::watch(SessionKind kind) {
@@ -99,7 +107,7 @@ void SessionController::wake() {
 
 void SessionController::run(SessionControl& control) {
   while (true) {
-    const auto patience = turn(control);
+    const auto patience = turn_safely(control);
     std::unique_lock lock{mutex_};
     woken_.wait_for(lock, patience, [this] { return is_awake_ || stopping_; });
     woken_.wait_for(lock, kGather, [this] { return stopping_; });
@@ -107,6 +115,15 @@ void SessionController::run(SessionControl& control) {
       return;
     is_awake_ = false;
   }
+}
+
+std::chrono::milliseconds SessionController::turn_safely(SessionControl& control) {
+  const auto patience =
+      whatever_comes("sessions", [&]() -> Result<std::chrono::milliseconds> { return turn(control); });
+  if (patience)
+    return *patience;
+  settings_.log(patience.error().message);
+  return kAfterStrange;
 }
 
 // Nothing is decided from half of a picture.
@@ -119,8 +136,9 @@ std::chrono::milliseconds SessionController::turn(SessionControl& control) {
   const NodeSessions::Turn turn{.stored = stored, .client = client_, .now = now, .now_s = unix_now()};
   sessions_->reconcile(turn, control);
   const auto patience = sessions_->write(turn);
+  leader_.look({.stored = stored, .now = now, .now_s = turn.now_s});
   lead(stored, now, turn.now_s);
-  return std::min(patience, SessionLeader::next_look({.stored = stored, .now = now, .now_s = turn.now_s}));
+  return std::min(patience, leader_.next_look({.stored = stored, .now = now, .now_s = turn.now_s}));
 }
 
 void SessionController::lead(const StoredSessions& stored, Clock::time_point now, std::int64_t now_s) {
@@ -128,7 +146,7 @@ void SessionController::lead(const StoredSessions& stored, Clock::time_point now
   const bool is_leader = lease_->is_leader();
   if (is_leader)
     leader_.lead(turn, client_);
-  lease_->want(is_leader ? SessionLeader::has_work(turn) : leader_.should_try(turn));
+  lease_->want(is_leader ? leader_.has_work(turn) : leader_.should_try(turn));
 }
 
 std::vector<std::string> SessionController::troubles() const {

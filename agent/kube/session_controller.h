@@ -57,6 +57,7 @@ public:
 private:
   void run(SessionControl& control);
   std::chrono::milliseconds turn(SessionControl& control);
+  std::chrono::milliseconds turn_safely(SessionControl& control);
   void lead(const StoredSessions& stored, Clock::time_point now, std::int64_t now_s);
   void log_troubles();
   void wake();

@@ -53,19 +53,44 @@ std::chrono::milliseconds SessionLeader::patience(const StoredSession& session) 
   return std::chrono::milliseconds(static_cast<std::int64_t>(takes_part ? 200 + 1000 * share : 1500 + 5000 * share));
 }
 
+void SessionLeader::look(const Turn& turn) {
+  std::map<std::string, Seen> seen;
+  for (const auto& [key, session] : turn.stored) {
+    const auto before = seen_.find(session->uid);
+    if (!session->is_finished())
+      seen.emplace(session->uid, Seen{});
+    else if (before != seen_.end())
+      seen.emplace(session->uid, Seen{.ended_at = before->second.ended_at.value_or(turn.now)});
+  }
+  seen_ = std::move(seen);
+}
+
+// Both times have to be over: the nodes' and the leader's clocks may be wrong, and somebody wants to read the status.
+std::chrono::seconds SessionLeader::until_deleted(const StoredSession& session, const Turn& turn) const {
+  const auto left = until_deletion(session, turn.now_s);
+  const auto seen = seen_.find(session.uid);
+  if (seen == seen_.end() || !seen->second.ended_at)
+    return left;
+  return std::max(left, std::chrono::ceil<std::chrono::seconds>(*seen->second.ended_at + kept_for(session) - turn.now));
+}
+
+bool SessionLeader::is_to_be_deleted(const StoredSession& session, const Turn& turn) const {
+  return !session.is_leaving && until_deleted(session, turn).count() <= 0;
+}
+
 bool SessionLeader::should_try(const Turn& turn) {
   std::map<std::string, Clock::time_point> undone;
   bool should = false;
   for (const auto& [key, session] : turn.stored) {
     const auto wanted = summary_of(*session, turn.now_s);
     const bool is_done =
-        session->is_leaving || (says_the_same(wanted, session->overall) && !is_due_for_deletion(*session, turn.now_s));
+        session->is_leaving || (says_the_same(wanted, session->overall) && !is_to_be_deleted(*session, turn));
     if (is_done)
       continue;
     const auto known = undone_.find(session->uid);
     const auto since = known == undone_.end() ? turn.now : known->second;
     undone.emplace(session->uid, since);
-    const bool is_late = !is_same_state(wanted, session->overall) || is_due_for_deletion(*session, turn.now_s);
+    const bool is_late = !is_same_state(wanted, session->overall) || is_to_be_deleted(*session, turn);
     const auto bound = patience(*session) + (is_late ? std::chrono::milliseconds(0) : kNumbersLate);
     should = should || turn.now - since >= bound;
   }
@@ -73,46 +98,56 @@ bool SessionLeader::should_try(const Turn& turn) {
   return should;
 }
 
-bool SessionLeader::has_work(const Turn& turn) {
+bool SessionLeader::has_work(const Turn& turn) const {
   return std::ranges::any_of(turn.stored, [&](const auto& one) {
     const auto& session = *one.second;
-    return !session.is_leaving && (!session.is_finished() || is_due_for_deletion(session, turn.now_s) ||
+    return !session.is_leaving && (!session.is_finished() || is_to_be_deleted(session, turn) ||
                                    !says_the_same(summary_of(session, turn.now_s), session.overall));
   });
 }
 
-std::chrono::milliseconds SessionLeader::next_look(const Turn& turn) {
+std::chrono::milliseconds SessionLeader::next_look(const Turn& turn) const {
   auto next = kAtRest;
   for (const auto& [key, session] : turn.stored) {
     if (session->is_leaving)
       continue;
     if (!session->is_finished() || !says_the_same(summary_of(*session, turn.now_s), session->overall))
       return kSoon;
-    if (const auto left = until_deletion(*session, turn.now_s); left < kAtRest)
+    if (const auto left = until_deleted(*session, turn); left < kAtRest)
       next = std::min<std::chrono::milliseconds>(next, left);
   }
   return std::max(next, kSoon);
 }
 
+// A session that cannot be written waits alone. When the API server cannot be asked at all, everything does.
 void SessionLeader::lead(const Turn& turn, ApiClient& client) {
   if (turn.now < not_before_)
     return;
-  std::erase_if(told_, [&](const auto& told) {
-    return std::ranges::none_of(turn.stored, [&](const auto& one) { return one.second->uid == told.first; });
-  });
+  const auto is_gone = [&](const auto& one) {
+    return std::ranges::none_of(turn.stored, [&](const auto& stored) { return stored.second->uid == one.first; });
+  };
+  std::erase_if(told_, is_gone);
+  std::erase_if(retries_, is_gone);
   for (const auto& [key, session] : turn.stored) {
-    const auto done = lead_one(*session, turn, client);
-    if (done)
+    const auto retry = retries_.find(session->uid);
+    if (retry != retries_.end() && retry->second.is_early(turn.now))
       continue;
-    if (done.error().code == ENOENT)
-      continue;  // deleted meanwhile
-    if (is_hopeless(done.error())) {
-      log_("session '" + key.text() + "': " + done.error().message);
+    const auto done = lead_one(*session, turn, client);
+    if (done) {
+      retries_.erase(session->uid);
       continue;
     }
-    log_(done.error().message);
-    not_before_ = turn.now + backoff_.next();
-    return;
+    if (done.error().code == ENOENT)
+      continue;  // deleted meanwhile
+    if (is_of_connection(done.error())) {
+      log_(done.error().message);
+      not_before_ = turn.now + backoff_.next();
+      return;
+    }
+    const bool is_news =
+        retries_[session->uid].failed(done.error(), turn.now, {.seed = std::hash<std::string>{}(node_ + session->uid)});
+    if (is_news)
+      log_("session '" + key.text() + "': " + done.error().message);
   }
   backoff_.reset();
 }
@@ -120,16 +155,16 @@ void SessionLeader::lead(const Turn& turn, ApiClient& client) {
 Result<> SessionLeader::lead_one(const StoredSession& session, const Turn& turn, ApiClient& client) {
   if (session.is_leaving)
     return {};
-  if (is_due_for_deletion(session, turn.now_s))
+  if (is_to_be_deleted(session, turn))
     return delete_ended(session, client);
   const auto wanted = summary_of(session, turn.now_s);
   const auto told = told_.find(session.uid);
-  const bool is_told = told != told_.end() && says_the_same(wanted, told->second.overall);
-  if (is_told || says_the_same(wanted, session.overall))
+  if (says_the_same(wanted, session.overall))
     return {};
-  const auto& known = told != told_.end() ? told->second.overall : session.overall;
-  const bool may_wait = is_same_state(wanted, known) && told != told_.end();
-  if (may_wait && turn.now - told->second.at < kNumbersEvery)
+  // What was said a moment ago is on its way back. Later than that, somebody else has said another thing.
+  const bool is_on_its_way =
+      told != told_.end() && turn.now - told->second.at < kNumbersEvery && is_same_state(wanted, told->second.overall);
+  if (is_on_its_way)
     return {};
   TRY(close_overdue(session, turn, client));
   return write(session, wanted, turn, client);
@@ -137,9 +172,10 @@ Result<> SessionLeader::lead_one(const StoredSession& session, const Turn& turn,
 
 Result<> SessionLeader::close_overdue(const StoredSession& session, const Turn& turn, ApiClient& client) {
   for (const auto& node : overdue_nodes(session, turn.now_s)) {
+    const auto words = overdue_words(session.entry_of(node)->status);
     const json entry = {{"node", node},
                         {"phase", name_of(SessionPhase::Failed)},
-                        {"message", "has not told of its end: its agent is gone, or cannot reach the API server"},
+                        {"message", words + ": its agent is gone, or cannot reach the API server"},
                         {"completionTime", time_text(turn.now_s)}};
     TRY(client.apply(status_path_of(session.key),
                      applied_status(session.key, session.uid, {{"nodes", json::array({entry})}}),
@@ -152,10 +188,9 @@ Result<> SessionLeader::write(const StoredSession& session, const OverallStatus&
                               ApiClient& client) {
   const auto written =
       client.apply(status_path_of(session.key), applied_status(session.key, session.uid, json_of(overall)), kManager);
-  if (written || is_hopeless(written.error()))
-    told_.insert_or_assign(session.uid, Told{.overall = overall, .at = turn.now});
   if (!written)
     return written.error();
+  told_.insert_or_assign(session.uid, Told{.overall = overall, .at = turn.now});
   const bool is_new_phase = overall.phase != session.overall.phase && overall.phase != SessionPhase::Pending;
   if (!is_new_phase)
     return {};

@@ -11,9 +11,14 @@ namespace {
 constexpr std::size_t kMaxMessage = 1024;
 constexpr std::chrono::hours kForEver{24 * 365};
 
+// Whatever a node's clock says, it does not begin later than this.
 bool is_overdue(const NodeStatus& status, const StoredSession& session, std::int64_t now_s) {
-  return status.phase == SessionPhase::Running && status.started_s != 0 &&
-         now_s > status.started_s + (session.duration() + kOverdue).count();
+  const std::chrono::seconds longest = kLongestInLine;
+  const auto last_start = session.created_s + longest.count();
+  if (status.phase == SessionPhase::Pending)
+    return now_s > last_start + session.duration().count();
+  const auto started = status.started_s == 0 ? last_start : std::min(status.started_s, last_start);
+  return status.phase == SessionPhase::Running && now_s > started + (session.duration() + kOverdue).count();
 }
 
 struct Counts {
@@ -55,13 +60,13 @@ SessionPhase phase_of(const StoredSession& session, const Counts& counts, bool h
   return final_phase(counts);
 }
 
+// Nodes' clocks may be wrong: not before its creation, not in the future.
 std::int64_t end_of(const StoredSession& session, std::int64_t now_s) {
-  if (session.overall.ended_s != 0)
-    return session.overall.ended_s;
-  std::int64_t end = 0;
-  for (const auto& entry : session.nodes)
-    end = std::max(end, entry.status.ended_s);
-  return end != 0 ? end : now_s;
+  std::int64_t end = session.overall.ended_s;
+  if (end == 0)
+    for (const auto& entry : session.nodes)
+      end = std::max(end, entry.status.ended_s);
+  return std::clamp(end != 0 ? end : now_s, session.created_s, std::max(now_s, session.created_s));
 }
 
 std::string counted(const Counts& counts) {
@@ -84,7 +89,7 @@ std::string reasons(const StoredSession& session, std::int64_t now_s) {
     const bool is_well = entry.status.phase == SessionPhase::Running || entry.status.phase == SessionPhase::Completed;
     if (!overdue && (is_well || entry.status.message.empty()))
       continue;
-    const std::string one = "; " + entry.node + ": " + (overdue ? "has not told of its end" : entry.status.message);
+    const std::string one = "; " + entry.node + ": " + (overdue ? overdue_words(entry.status) : entry.status.message);
     if (text.size() + one.size() > kMaxMessage - 128)
       return text + "; and others";
     text += one;
@@ -117,6 +122,10 @@ std::vector<std::string> overdue_nodes(const StoredSession& session, std::int64_
   return nodes;
 }
 
+std::string overdue_words(const NodeStatus& status) {
+  return status.phase == SessionPhase::Pending ? "did not report when its turn came" : "has not told of its end";
+}
+
 OverallStatus summary_of(const StoredSession& session, std::int64_t now_s) {
   const auto counts = count(session, now_s);
   OverallStatus overall{.generation = session.generation, .nodes = counts.all};
@@ -141,15 +150,14 @@ OverallStatus summary_of(const StoredSession& session, std::int64_t now_s) {
   return overall;
 }
 
+std::chrono::seconds kept_for(const StoredSession& session) {
+  return session.asked ? session.asked->spec.ttl_after_finished : TraceSessionSpec{}.ttl_after_finished;
+}
+
 std::chrono::seconds until_deletion(const StoredSession& session, std::int64_t now_s) {
   if (!session.is_finished() || session.overall.ended_s == 0)
     return kForEver;
-  const auto ttl = session.asked ? session.asked->spec.ttl_after_finished : TraceSessionSpec{}.ttl_after_finished;
-  return std::chrono::seconds(session.overall.ended_s - now_s) + ttl;
-}
-
-bool is_due_for_deletion(const StoredSession& session, std::int64_t now_s) {
-  return !session.is_leaving && until_deletion(session, now_s).count() <= 0;
+  return std::chrono::seconds(end_of(session, now_s) - now_s) + kept_for(session);
 }
 
 }  // namespace skbtrail

@@ -15,15 +15,21 @@ constexpr std::chrono::seconds kSettle{5};
 // A node that has not told of its end so long after it is not expected to any more.
 constexpr std::chrono::seconds kOverdue{30};
 
-// Nodes that began, and should have ended. `now_s`: Unix time.
+// A node whose turn has not come so long after the session's creation is not expected to tell of it any more: those
+// before it are of an hour at most.
+constexpr std::chrono::minutes kLongestInLine{65};
+
+// Nodes that should have told of their end, or of their turn and end, and have not. `now_s`: Unix time.
 std::vector<std::string> overdue_nodes(const StoredSession& session, std::int64_t now_s);
+// What is said of one.
+std::string overdue_words(const NodeStatus& status);
 
 // `status` as it should be now. A session that has ended does not begin again; its sums may still grow.
 OverallStatus summary_of(const StoredSession& session, std::int64_t now_s);
 
-// How long a session that has ended is kept from now on; of one that has not: for ever.
+// Of a session that has ended: how long it is kept after that.
+std::chrono::seconds kept_for(const StoredSession& session);
+// By the object's own times: how long a session that has ended is kept from now on; of one that has not: for ever.
 std::chrono::seconds until_deletion(const StoredSession& session, std::int64_t now_s);
-// Whether the object is to be deleted now.
-bool is_due_for_deletion(const StoredSession& session, std::int64_t now_s);
 
 }  // namespace skbtrail

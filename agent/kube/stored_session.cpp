@@ -3,28 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "kube/json_read.h"
 #include "session/session_object.h"
 
 namespace skbtrail {
 namespace {
 
 using nlohmann::json;
-
-const json& at(const json& object, const char* name) {
-  static const json kNone;
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  return object.is_object() && found != object.end() ? *found : kNone;
-}
-
-std::string text_at(const json& object, const char* name) {
-  const json& value = at(object, name);
-  return value.is_string() ? value.get<std::string>() : std::string();
-}
-
-std::int64_t number_at(const json& object, const char* name) {
-  const json& value = at(object, name);
-  return value.is_number_integer() ? value.get<std::int64_t>() : 0;
-}
 
 std::uint64_t count_at(const json& object, const char* name) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(number_at(object, name), 0));
@@ -50,7 +35,7 @@ OverallStatus overall_of(const json& status) {
                         .packets = count_at(status, "packets"),
                         .drops = count_at(status, "drops"),
                         .lost = count_at(status, "lost")};
-  for (const json& one : at(status, "conditions"))
+  for (const json& one : member_of(status, "conditions"))
     overall.conditions.push_back({.type = text_at(one, "type"),
                                   .is_true = text_at(one, "status") == "True",
                                   .reason = text_at(one, "reason"),
@@ -75,7 +60,7 @@ const NodeEntry* StoredSession::entry_of(const std::string& node) const {
 }
 
 std::optional<StoredSession> stored_session_of(const json& object) {
-  const json& metadata = at(object, "metadata");
+  const json& metadata = member_of(object, "metadata");
   StoredSession stored{.key = {.namespace_name = text_at(metadata, "namespace"), .name = text_at(metadata, "name")},
                        .uid = text_at(metadata, "uid"),
                        .generation = number_at(metadata, "generation"),
@@ -83,11 +68,11 @@ std::optional<StoredSession> stored_session_of(const json& object) {
                        .is_leaving = !text_at(metadata, "deletionTimestamp").empty(),
                        .asked = {},
                        .fault = {},
-                       .overall = overall_of(at(object, "status")),
+                       .overall = overall_of(member_of(object, "status")),
                        .nodes = {}};
   if (stored.key.name.empty() || stored.uid.empty())
     return std::nullopt;
-  for (const json& entry : at(at(object, "status"), "nodes"))
+  for (const json& entry : member_of(member_of(object, "status"), "nodes"))
     stored.nodes.push_back({.node = text_at(entry, "node"), .status = node_status_of(entry)});
   if (auto asked = session_of(object))
     stored.asked = std::move(*asked);

@@ -77,3 +77,98 @@ TEST_CASE("an API server that cannot be asked is no refusal, and is asked again"
   is_well = true;
   CHECK(access.review_token("good"));
 }
+
+TEST_CASE("a token with bytes that no token has is refused, and nobody is asked") {
+  ApiFake server(answer_reviews);
+  AccessReview access(server.endpoint());
+  for (const std::string token : {"\xff", "a b", "tab\t", "\x7f", "line\n"})
+    CHECK(access.review_token(token).error().code == EACCES);
+  CHECK(server.asked().empty());
+}
+
+TEST_CASE("a name that is no UTF-8 is asked for all the same") {
+  ApiFake server(answer_reviews);
+  AccessReview access(server.endpoint());
+  CHECK_FALSE(*access.may({.name = "ann"}, {.verb = "get", .group = "g", .resource = "r", .name = "\xff"}));
+}
+
+TEST_CASE("an answer of another form is no answer") {
+  const std::string body = GENERATE(R"({"status":7})", R"({"status":{"authenticated":true,"user":[1]}})",
+                                    R"({"status":{"authenticated":true,"user":{"username":{}}}})", "{}");
+  ApiFake server([&](const Asked&, httplib::Response& response) { give(response, body); });
+  AccessReview access(server.endpoint());
+  CHECK(access.review_token("good").error().code == EBADMSG);
+}
+
+TEST_CASE("that the agent itself is refused is no refusal of the one who asks") {
+  const int status = GENERATE(401, 403);
+  ApiFake server([&](const Asked&, httplib::Response& response) { give(response, "{}", status); });
+  AccessReview access(server.endpoint());
+  CHECK(access.review_token("good").error().code == EHOSTUNREACH);
+  CHECK(access.may({.name = "ann"}, {.verb = "get", .group = "g", .resource = "r"}).error().code == EHOSTUNREACH);
+}
+
+TEST_CASE("guesses do not push out a token that is known") {
+  ApiFake server(answer_reviews);
+  AccessReview access(server.endpoint());
+  const auto now = AccessReview::Clock::now();
+  REQUIRE(access.review_token("good", now));
+  for (std::size_t i = 0; i <= AccessReview::kMostRemembered; ++i)
+    REQUIRE_FALSE(access.review_token("guess-" + std::to_string(i), now));
+  const auto asked = server.asked().size();
+  REQUIRE(access.review_token("good", now));
+  CHECK(server.asked().size() == asked);
+}
+
+TEST_CASE("an API server that asks for patience is not waited for") {
+  ApiFake server([](const Asked&, httplib::Response& response) {
+    response.set_header("Retry-After", "1");
+    give(response, "{}", 429);
+  });
+  AccessReview access(server.endpoint());
+  CHECK(access.review_token("good").error().code == EAGAIN);
+  CHECK(server.asked().size() == 1);
+}
+
+TEST_CASE("what is remembered is told while others wait for the API server, which ends within two seconds") {
+  std::atomic<bool> hangs = false;
+  std::atomic<bool> ending = false;
+  ApiFake server([&](const Asked& asked, httplib::Response& response) {
+    while (hangs && !ending)
+      std::this_thread::sleep_for(5ms);
+    answer_reviews(asked, response);
+  });
+  AccessReview access(server.endpoint());
+  REQUIRE(access.review_token("good"));
+  hangs = true;
+  const auto started = AccessReview::Clock::now();
+  std::atomic<int> code = 0;
+  std::thread waiting([&] { code = access.review_token("other").error().code; });
+  REQUIRE(comes([&] { return server.asked().size() == 2; }));
+  CHECK(access.review_token("good"));
+  CHECK(code == 0);
+  waiting.join();
+  CHECK(code == ECONNRESET);
+  CHECK(AccessReview::Clock::now() - started < AccessReview::kPatience);
+  ending = true;
+}
+
+TEST_CASE("an interruption ends what is asked, and what would be") {
+  std::atomic<bool> ending = false;
+  ApiFake server([&](const Asked& asked, httplib::Response& response) {
+    while (!ending)
+      std::this_thread::sleep_for(5ms);
+    answer_reviews(asked, response);
+  });
+  AccessReview access(server.endpoint());
+  std::atomic<int> code = 0;
+  std::thread waiting([&] { code = access.review_token("good").error().code; });
+  REQUIRE(comes([&] { return server.asked().size() == 1; }));
+  const auto started = AccessReview::Clock::now();
+  access.interrupt();
+  CHECK(AccessReview::Clock::now() - started < 500ms);
+  waiting.join();
+  CHECK(code == ECANCELED);
+  CHECK(access.review_token("good").error().code == ECANCELED);
+  ending = true;
+}

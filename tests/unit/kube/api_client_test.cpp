@@ -39,9 +39,9 @@ TEST_CASE("a server that is not there is said to be so") {
 
 TEST_CASE("a list is read in pages until there is no more") {
   ApiFake server([](const Asked& asked, httplib::Response& response) {
-    if (asked.target == "/things?limit=500")
+    if (asked.target == "/things?limit=25")
       return give(response, R"({"metadata":{"resourceVersion":"7","continue":"a+b="},"items":[{"n":1},{"n":2}]})");
-    if (asked.target == "/things?limit=500&continue=a%2Bb%3D")
+    if (asked.target == "/things?limit=25&continue=a%2Bb%3D")
       return give(response, R"({"metadata":{"resourceVersion":"7"},"items":[{"n":3}]})");
     give(response, "{}", 500);
   });
@@ -107,4 +107,42 @@ TEST_CASE("a client that waits is interrupted, and asks nothing any more") {
   waiting.join();
   CHECK(client.get("/x").error().code == ECANCELED);
   CHECK(server.asked().size() == 1);
+}
+
+TEST_CASE("a list of a strange form is refused") {
+  const std::string body =
+      GENERATE(R"({"items":[],"metadata":7})", R"({"items":{},"metadata":{}})", R"({"items":[],"metadata":[]})");
+  ApiFake server([&](const Asked&, httplib::Response& response) { give(response, body); });
+  ApiClient client(server.endpoint());
+  CHECK(client.list("/things").error().code == EBADMSG);
+}
+
+TEST_CASE("what is written may have bytes that are no UTF-8") {
+  ApiFake server([](const Asked&, httplib::Response& response) { give(response, "{}"); });
+  ApiClient client(server.endpoint());
+  CHECK(client.create("/x", {{"a", "\xff"}}));
+  CHECK(client.replace("/x", {{"a", "\xff"}}));
+  CHECK(client.remove("/x", "\xff"));
+}
+
+TEST_CASE("a client that is not known asks on a new connection, which reads its certificates anew") {
+  std::vector<int> ports;
+  httplib::Server server;
+  server.Get("/x", [&](const httplib::Request& request, httplib::Response& response) {
+    ports.push_back(request.remote_port);
+    give(response, "{}", ports.size() == 1 ? 401 : 200);
+  });
+  const int port = server.bind_to_any_port("127.0.0.1");
+  std::thread serving([&] { server.listen_after_bind(); });
+  {
+    ApiClient client(std::make_shared<ApiEndpoint>(KubeConfig{.server = "http://127.0.0.1:" + std::to_string(port)}));
+    CHECK(client.get("/x").error().code == EACCES);
+    CHECK(client.get("/x"));
+    CHECK(client.get("/x"));
+  }
+  server.stop();
+  serving.join();
+  REQUIRE(ports.size() == 3);
+  CHECK(ports[0] != ports[1]);
+  CHECK(ports[1] == ports[2]);
 }

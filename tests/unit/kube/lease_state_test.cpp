@@ -66,3 +66,16 @@ TEST_CASE("a claim keeps the version that was seen, and counts who changed") {
   CHECK(claim["spec"]["renewTime"] == "t2");
   CHECK(state.release("t3")["spec"]["holderIdentity"] == "");
 }
+
+TEST_CASE("a lease of a strange form is taken, renewed and given back all the same") {
+  const json spec = GENERATE(json(7), json::array(), json{{"holderIdentity", 1}, {"leaseTransitions", "many"}},
+                             json{{"leaseTransitions", INT64_MAX}});
+  LeaseState state("me", {});
+  const auto now = LeaseState::Clock::now();
+  state.observe(json{{"metadata", 7}, {"spec", spec}}, now);
+  CHECK(state.may_take(now));
+  const auto claim = state.claim("skbtrail", "default", "2026-01-01T00:00:00.000000Z");
+  CHECK(claim["spec"]["holderIdentity"] == "me");
+  CHECK(claim["spec"]["leaseTransitions"] > 0);
+  CHECK(state.release("2026-01-01T00:00:00.000000Z")["spec"]["holderIdentity"] == "");
+}

@@ -77,7 +77,9 @@ TEST_CASE("lines are put together from pieces, and one that is too long ends it"
   CHECK(lines.add("on", take));
   CHECK(lines.add("e\ntwo\n\nth", take));
   CHECK(taken == std::vector<std::string>{"one", "two"});
+  CHECK_FALSE(lines.is_too_long());
   CHECK_FALSE(lines.add("ree-and-more", take));
+  CHECK(lines.is_too_long());
 }
 
 TEST_CASE("waits grow to their bound, by chance, and begin anew") {
@@ -187,5 +189,78 @@ TEST_CASE("a ListWatch that is told to end does so at once, also in the middle o
   const auto started = std::chrono::steady_clock::now();
   watch.reset();
   CHECK(std::chrono::steady_clock::now() - started < 2s);
+  ending = true;
+}
+
+TEST_CASE("events of a strange form are no end of the agent: it lists again") {
+  const std::string line = GENERATE(R"({"type":"ERROR","object":{"code":"410"}})", R"({"type":7,"object":7})", "[]",
+                                    R"({"type":"ERROR","object":{"code":{},"message":[]}})");
+  std::atomic<int> watches = 0;
+  std::atomic<bool> ending = false;
+  ApiFake server([&](const Asked& asked, httplib::Response& response) {
+    if (asked.target.starts_with("/things?limit"))
+      return give(response, R"({"metadata":{"resourceVersion":"5"},"items":[]})");
+    if (++watches > 1)
+      return stream(response, "", &ending);
+    stream(response, line + "\n");
+  });
+  Names names;
+  const ListWatch watch(server.endpoint(), quick(), names);
+  REQUIRE(comes([&] { return watches == 2; }));
+  CHECK(names.lists() == 2);
+  ending = true;
+}
+
+TEST_CASE("an object whose metadata is of another type leaves the watch where it was") {
+  std::atomic<int> watches = 0;
+  std::atomic<bool> ending = false;
+  ApiFake server([&](const Asked& asked, httplib::Response& response) {
+    if (asked.target.starts_with("/things?limit"))
+      return give(response, R"({"metadata":{"resourceVersion":"5"},"items":[]})");
+    if (++watches > 1)
+      return stream(response, "", &ending);
+    stream(response, R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":9}}})"
+                     "\n");
+  });
+  Names names;
+  const ListWatch watch(server.endpoint(), quick(), names);
+  REQUIRE(comes([&] { return watches == 2; }));
+  CHECK(server.asked().back().target.find("resourceVersion=5") != std::string::npos);
+  ending = true;
+}
+
+TEST_CASE("watches that end at once and tell nothing come with growing waits") {
+  std::atomic<int> watches = 0;
+  ApiFake server([&](const Asked& asked, httplib::Response& response) {
+    if (asked.target.starts_with("/things?limit"))
+      return give(response, R"({"metadata":{"resourceVersion":"5"},"items":[]})");
+    ++watches;
+    give(response, "");
+  });
+  Names names;
+  auto settings = quick();
+  settings.least_wait = 10ms;
+  settings.most_wait = 400ms;
+  const ListWatch watch(server.endpoint(), settings, names);
+  std::this_thread::sleep_for(800ms);
+  // Waits of 5, 10, 20, 40, 80 and then 160 and 200 ms at least.
+  CHECK(watches >= 2);
+  CHECK(watches <= 10);
+}
+
+TEST_CASE("a line that is too long is no end as any other: all is listed again") {
+  std::atomic<int> watches = 0;
+  std::atomic<bool> ending = false;
+  ApiFake server([&](const Asked& asked, httplib::Response& response) {
+    if (asked.target.starts_with("/things?limit"))
+      return give(response, R"({"metadata":{"resourceVersion":"5"},"items":[]})");
+    if (++watches > 1)
+      return stream(response, "", &ending);
+    stream(response, std::string(5U << 20, 'x'));
+  });
+  Names names;
+  const ListWatch watch(server.endpoint(), quick(), names);
+  REQUIRE(comes([&] { return watches == 2; }));
+  CHECK(names.lists() == 2);
   ending = true;
 }

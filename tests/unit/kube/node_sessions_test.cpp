@@ -1,5 +1,6 @@
 #include "kube/node_sessions.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "session/session_object.h"
@@ -47,7 +48,16 @@ std::string answer_with(const std::vector<std::string>& nodes) {
 struct Lab {
   std::atomic<int> code = 200;
   std::string answer = answer_with({"n1"});
-  ApiFake server{[this](const Asked&, httplib::Response& response) { give(response, answer, code); }};
+  std::atomic<int> code_of_web = 0;      // 0: as all
+  std::atomic<int> code_of_retract = 0;  // 0: as all
+  ApiFake server{[this](const Asked& asked, httplib::Response& response) {
+    int status = code;
+    if (code_of_web != 0 && asked.target.find("/web/") != std::string::npos)
+      status = code_of_web;
+    if (code_of_retract != 0 && asked.body.find("\"nodes\"") == std::string::npos)
+      status = code_of_retract;
+    give(response, answer, status);
+  }};
   ApiClient client{server.endpoint()};
   NodeSessions sessions{{.node = "n1", .least_wait = 1000ms, .most_wait = 4000ms}};
   Started started;
@@ -194,4 +204,82 @@ TEST_CASE("the name of a field manager has a bound, and stays the node's own") {
   const std::string prefix(150, 'a');
   CHECK(field_manager_of(prefix + "1").size() == 128);
   CHECK(field_manager_of(prefix + "1") != field_manager_of(prefix + "2"));
+}
+
+TEST_CASE("a session whose status is refused keeps no other one waiting") {
+  Lab lab;
+  lab.code_of_web = GENERATE(403, 413, 500);
+  auto other = stored_session();
+  other.key.name = other.asked->key.name = "xyz";
+  other.uid = other.asked->uid = "uid-9";
+  lab.put(other);
+  lab.turn();
+  lab.turn();
+  lab.hear(running(1));
+  lab.sessions.changed({.session = *other.asked, .origin = SessionOrigin::Kubernetes, .status = running(2)});
+  lab.turn();
+  const auto written = [&](const std::string& name) {
+    return std::ranges::count_if(
+        lab.server.asked(), [&](const Asked& one) { return one.target.find("/" + name + "/") != std::string::npos; });
+  };
+  CHECK(written("web") == 1);
+  CHECK(written("xyz") == 1);
+  lab.turn(1ms);
+  CHECK(written("web") == 1);
+  lab.code_of_web = 0;
+  lab.turn(5s);
+  CHECK(written("web") == 2);
+  lab.turn(5s);
+  CHECK(written("web") == 2);
+}
+
+TEST_CASE("a node whose first entry is not taken stands back, and has nothing to take away") {
+  Lab lab;
+  lab.turn();
+  REQUIRE(lab.started.sessions.size() == 1);
+  lab.code = 422;
+  lab.hear(running(1));
+  lab.turn();
+  lab.turn();
+  CHECK(lab.started.sessions.empty());
+  CHECK(lab.server.asked().size() == 1);
+  lab.turn(60s);
+  CHECK(lab.started.sessions.empty());
+  CHECK(lab.server.asked().size() == 1);
+}
+
+TEST_CASE("a node that stands back asks for its entry to be taken away until it is") {
+  auto stored = stored_session();
+  stored.asked->spec.max_nodes = 1;
+  Lab lab(stored);
+  lab.answer = answer_with({"n1", "n2"});
+  lab.code_of_retract = 500;
+  lab.turn();
+  lab.hear(running(1));
+  lab.turn();
+  CHECK(lab.server.asked().size() == 2);
+  lab.turn(5s);
+  CHECK(lab.started.sessions.empty());
+  CHECK(lab.server.asked().size() == 3);
+  lab.code_of_retract = 0;
+  lab.turn(5s);
+  REQUIRE(lab.server.asked().size() == 4);
+  CHECK(json::parse(lab.server.asked()[3].body)["status"] == json::object());
+  lab.turn(60s);
+  CHECK(lab.server.asked().size() == 4);
+  CHECK(lab.started.sessions.empty());
+}
+
+TEST_CASE("what is heard of an object that is gone is not said of another one of its name") {
+  Lab lab;
+  auto other = stored_session();
+  other.uid = other.asked->uid = "uid-2";
+  lab.put(other);
+  lab.turn();
+  lab.turn();
+  lab.turn();
+  REQUIRE(lab.started.sessions.size() == 1);
+  lab.hear(running(5));  // of uid-1
+  lab.turn();
+  CHECK(lab.server.asked().empty());
 }

@@ -85,13 +85,43 @@ TEST_CASE("a condition says since when it holds") {
   CHECK(summary_of(stored, kCreated + 61).conditions[0].since_s == kCreated + 61);
 }
 
-TEST_CASE("what has ended is deleted when its time is over, and only once") {
+TEST_CASE("what has ended is deleted when its time is over") {
   auto stored = stored_session();
   stored.asked->spec.ttl_after_finished = std::chrono::seconds(100);
-  CHECK_FALSE(is_due_for_deletion(stored, kCreated + 10'000));
+  CHECK(until_deletion(stored, kCreated + 10'000).count() > 10'000);
   stored.overall = {.phase = SessionPhase::Failed, .ended_s = kCreated};
-  CHECK_FALSE(is_due_for_deletion(stored, kCreated + 99));
-  CHECK(is_due_for_deletion(stored, kCreated + 100));
-  stored.is_leaving = true;
-  CHECK_FALSE(is_due_for_deletion(stored, kCreated + 100));
+  CHECK(until_deletion(stored, kCreated + 99).count() == 1);
+  CHECK(until_deletion(stored, kCreated + 100).count() == 0);
+}
+
+TEST_CASE("an end lies between the creation and now, whatever the clocks of nodes say") {
+  auto stored = stored_session({entry("n1", SessionPhase::Completed, kCreated, kCreated + 1'000'000)});
+  CHECK(summary_of(stored, kCreated + 70).ended_s == kCreated + 70);
+  stored.nodes[0].status.ended_s = 5;
+  CHECK(summary_of(stored, kCreated + 70).ended_s == kCreated);
+  stored.nodes[0].status.ended_s = kCreated + 60;
+  CHECK(summary_of(stored, kCreated + 70).ended_s == kCreated + 60);
+  CHECK(summary_of(stored, kCreated - 50).ended_s == kCreated);
+  stored.overall = {.phase = SessionPhase::Completed, .ended_s = kCreated + 1'000'000};
+  CHECK(until_deletion(stored, kCreated + 70) == kept_for(stored));
+}
+
+TEST_CASE("a node whose turn never comes does not keep a session for ever") {
+  const auto stored = stored_session(
+      {entry("n1", SessionPhase::Pending), entry("n2", SessionPhase::Completed, kCreated, kCreated + 60)});
+  constexpr std::int64_t kLast = kCreated + 65 * 60 + 60;
+  CHECK(phase_at(stored, kLast) == SessionPhase::Running);
+  CHECK(overdue_nodes(stored, kLast).empty());
+  CHECK(overdue_nodes(stored, kLast + 1) == std::vector<std::string>{"n1"});
+  const auto summary = summary_of(stored, kLast + 1);
+  CHECK(summary.phase == SessionPhase::Completed);
+  CHECK(summary.conditions[0].message == "2 nodes: 1 Completed, 1 Failed; n1: did not report when its turn came");
+}
+
+TEST_CASE("a node that began in the future, or at no time, is not waited for for ever") {
+  for (const std::int64_t started : {std::int64_t{0}, kCreated + 1'000'000'000}) {
+    const auto stored = stored_session({entry("n1", SessionPhase::Running, started)});
+    CHECK(phase_at(stored, kCreated + 65 * 60 + 90) == SessionPhase::Running);
+    CHECK(phase_at(stored, kCreated + 65 * 60 + 91) == SessionPhase::Failed);
+  }
 }
