@@ -48,7 +48,7 @@ public:
   static constexpr std::size_t kAtOnce = 4;  // questions to the API server
 
   // `most_remembered`: of each kind; at least 1.
-  explicit AccessReview(std::shared_ptr<ApiEndpoint> endpoint, std::size_t most_remembered = kMostRemembered);
+  explicit AccessReview(const std::shared_ptr<ApiEndpoint>& endpoint, std::size_t most_remembered = kMostRemembered);
   ~AccessReview();
   AccessReview(const AccessReview&) = delete;
   AccessReview& operator=(const AccessReview&) = delete;
