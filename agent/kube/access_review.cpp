@@ -73,8 +73,8 @@ Error invalid_token(const std::string& fault) {
 
 }  // namespace
 
-AccessReview::AccessReview(std::shared_ptr<ApiEndpoint> endpoint)
-    : valid_(kMostRemembered), invalid_(kMostRemembered), answers_(kMostRemembered) {
+AccessReview::AccessReview(const std::shared_ptr<ApiEndpoint>& endpoint, std::size_t most_remembered)
+    : valid_(most_remembered), invalid_(most_remembered), answers_(most_remembered) {
   for (std::size_t i = 0; i < kAtOnce; ++i) {
     clients_.push_back(std::make_unique<ApiClient>(endpoint, kStepPatience, ApiClient::Patience::None));
     free_.push_back(clients_.back().get());

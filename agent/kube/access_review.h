@@ -39,7 +39,7 @@ class AccessReview final {
 public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kRemembered{10};
-  static constexpr std::size_t kMostRemembered = 1000;  // of each kind
+  static constexpr std::size_t kMostRemembered = 1000;
   static constexpr std::size_t kLongestToken = 16U << 10;
   // In all: for one of the clients to be free, to connect, and for the answer.
   static constexpr std::chrono::milliseconds kPatience{2000};
@@ -47,7 +47,8 @@ public:
   static constexpr std::chrono::milliseconds kStepPatience{(kPatience - kQueuePatience) / 2};
   static constexpr std::size_t kAtOnce = 4;  // questions to the API server
 
-  explicit AccessReview(std::shared_ptr<ApiEndpoint> endpoint);
+  // `most_remembered`: of each kind; at least 1.
+  explicit AccessReview(const std::shared_ptr<ApiEndpoint>& endpoint, std::size_t most_remembered = kMostRemembered);
   ~AccessReview();
   AccessReview(const AccessReview&) = delete;
   AccessReview& operator=(const AccessReview&) = delete;

@@ -110,10 +110,10 @@ TEST_CASE("that the agent itself is refused is no refusal of the one who asks") 
 
 TEST_CASE("guesses do not push out a token that is known") {
   ApiFake server(answer_reviews);
-  AccessReview access(server.endpoint());
+  AccessReview access(server.endpoint(), 8);
   const auto now = AccessReview::Clock::now();
   REQUIRE(access.review_token("good", now));
-  for (std::size_t i = 0; i <= AccessReview::kMostRemembered; ++i)
+  for (int i = 0; i < 9; ++i)
     REQUIRE_FALSE(access.review_token("guess-" + std::to_string(i), now));
   const auto asked = server.asked().size();
   REQUIRE(access.review_token("good", now));
