@@ -117,7 +117,7 @@ Result<> ListWatch::watch() {
   const auto seconds = std::uniform_int_distribution<std::int64_t>(least, 2 * least)(random_);
   in_stream_ = {};
   set_trouble({});
-  const auto ended = client_.watch(
+  auto ended = client_.watch(
       settings_.path + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(seconds) +
           "&resourceVersion=" + query_text(version_),
       std::chrono::seconds(seconds) + settings_.grace, [this](std::string_view line) { return take(line); });

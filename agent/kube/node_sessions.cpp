@@ -22,7 +22,7 @@ bool is_hopeless(const Error& error) {
 }  // namespace
 
 std::string field_manager_of(const std::string& node) {
-  const std::string whole = "skbtrail-" + node;
+  std::string whole = "skbtrail-" + node;
   if (whole.size() <= kMaxManager)
     return whole;
   char tail[16];
@@ -120,7 +120,8 @@ void NodeSessions::act(const StoredSession& stored, Part& part, const Turn& turn
   }
 }
 
-void NodeSessions::start(const StoredSession& stored, Part& part, PartDecision decision, SessionControl& control) {
+void NodeSessions::start(const StoredSession& stored, Part& part, PartDecision decision,
+                         SessionControl& control) const {
   const auto started = control.start(decision.session, SessionOrigin::Kubernetes);
   if (!started && started.error().code == EAGAIN)
     return;  // asked again at the next turn

@@ -72,7 +72,7 @@ private:
   void take_in_heard();
   Part& part_of(const StoredSession& stored, Clock::time_point now);
   void act(const StoredSession& stored, Part& part, const Turn& turn, SessionControl& control);
-  void start(const StoredSession& stored, Part& part, PartDecision decision, SessionControl& control);
+  void start(const StoredSession& stored, Part& part, PartDecision decision, SessionControl& control) const;
   void remove(const SessionKey& key, Part& part, SessionControl& control);
   bool is_due(const StoredSession& stored, const Part& part, Clock::time_point now) const;
   bool has_news(const Part& part) const;
