@@ -126,9 +126,11 @@ Result<ApiClient::List> ApiClient::list(const std::string& path, const std::stri
   List list;
   std::string more;
   for (std::size_t page = 0; page < kMaxPages; ++page) {
-    const std::string from = more.empty() ? "" : "&continue=" + query_text(more);
-    auto answer =
-        TRY(ask({.verb = "list", .method = "GET", .path = path + "?limit=" + std::to_string(kPage) + query + from}));
+    std::string whole = path + "?limit=" + std::to_string(kPage);
+    whole += query;
+    if (!more.empty())
+      whole.append("&continue=").append(query_text(more));
+    auto answer = TRY(ask({.verb = "list", .method = "GET", .path = std::move(whole)}));
     const auto items = answer.find("items");
     const auto& metadata = member_of(answer, "metadata");
     if (items == answer.end() || !items->is_array() || !metadata.is_object())

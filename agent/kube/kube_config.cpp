@@ -92,7 +92,7 @@ public:
     for (const auto& one : items)
       if (one.IsMap() && one["name"] && one["name"].IsScalar() && one["name"].Scalar() == name && one[part] &&
           one[part].IsMap())
-        return Section{.node = one[part], .name = list + "[" + name + "]." + part};
+        return Section{.node = one[part], .name = std::string(list).append("[").append(name).append("].").append(part)};
     return wrong(list, "there is no '" + name + "'");
   }
 

@@ -55,7 +55,10 @@ LeaderLease::~LeaderLease() {
     std::this_thread::sleep_for(kTellAgain);
   }
   thread_.join();
-  give_back();
+  try {
+    give_back();
+  } catch (...) {  // not given back, it runs out
+  }
 }
 
 void LeaderLease::want(bool wanted) {
@@ -137,7 +140,7 @@ Result<> LeaderLease::take_or_look() {
   }
   // Somebody was faster, or it is gone: looked at anew at the next turn. Without a namespace none can be made.
   const int code = taken.error().code;
-  if (code != EBUSY && code != EEXIST && !(code == ENOENT && exists))
+  if (code != EBUSY && code != EEXIST && (code != ENOENT || !exists))
     return taken.error();
   state_.observe(std::nullopt, Clock::now());
   return {};
