@@ -7,7 +7,7 @@
 
 #include "api/peer_authorizer.h"
 #include "api/token_file.h"
-#include "unit/api/scratch_folder.h"
+#include "support/scratch_folder.h"
 
 using namespace skbtrail;
 using namespace skbtrail::test;

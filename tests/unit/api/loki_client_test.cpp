@@ -1,16 +1,16 @@
 #include "api/loki_client.h"
 
 #include <httplib.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <string>
 #include <thread>
 
+#include "support/scratch_folder.h"
+
 using namespace skbtrail;
+using namespace skbtrail::test;
 
 namespace {
 
@@ -66,24 +66,11 @@ private:
   std::thread thread_;
 };
 
-class Folder {
-public:
-  Folder() {
-    std::string name = std::filesystem::temp_directory_path() / "loki-client-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path); }
-
-  std::string file(const std::string& name, const std::string& text) const {
-    std::ofstream(path / name) << text;
-    return path / name;
-  }
-
-  std::filesystem::path path;
-};
+// Writes a file of the folder, and gives its path.
+std::string written(const ScratchFolder& folder, const std::string& name, const std::string& text) {
+  folder.write(name, text);
+  return folder.path(name);
+}
 
 std::unique_ptr<LogStore> opened(const LokiPlace& place) {
   auto store = open_loki(place);
@@ -96,8 +83,9 @@ std::unique_ptr<LogStore> opened(const LokiPlace& place) {
 
 TEST_CASE("a body goes out compressed, with tenant and user") {
   Store store;
-  const Folder folder;
-  const auto client = opened({.url = store.url(), .tenant = "team", .basic_auth_file = folder.file("auth", "u:p\n")});
+  const ScratchFolder folder;
+  const auto client =
+      opened({.url = store.url(), .tenant = "team", .basic_auth_file = written(folder, "auth", "u:p\n")});
   const std::string body = R"({"streams":[]})" + std::string(1000, ' ');
   CHECK(client->push(body).answer == Answer::Taken);
   const auto request = store.last();
@@ -110,11 +98,11 @@ TEST_CASE("a body goes out compressed, with tenant and user") {
 
 TEST_CASE("a token is read for each request") {
   Store store;
-  const Folder folder;
-  const auto client = opened({.url = store.url(), .bearer_token_file = folder.file("token", "one")});
+  const ScratchFolder folder;
+  const auto client = opened({.url = store.url(), .bearer_token_file = written(folder, "token", "one")});
   CHECK(client->push("{}").answer == Answer::Taken);
   CHECK(store.last().get_header_value("Authorization") == "Bearer one");
-  (void)folder.file("token", "two\n");
+  folder.write("token", "two\n");
   CHECK(client->push("{}").answer == Answer::Taken);
   CHECK(store.last().get_header_value("Authorization") == "Bearer two");
 }
@@ -163,15 +151,15 @@ TEST_CASE("a push that waits for an answer ends when it is cancelled") {
 }
 
 TEST_CASE("what cannot work is refused at the start") {
-  const Folder folder;
+  const ScratchFolder folder;
   for (const char* url : {"loki:3100/push", "ftp://loki/push", "http://loki:3100", "http:///push"}) {
     const auto store = open_loki({.url = url});
     REQUIRE_FALSE(store);
     CHECK(store.error().message.find(url) != std::string::npos);
   }
   const std::string url = "http://127.0.0.1:1/push";
-  CHECK_FALSE(open_loki({.url = url, .bearer_token_file = folder.path / "absent"}));
-  CHECK_FALSE(open_loki({.url = url, .basic_auth_file = folder.file("auth", "nocolon")}));
-  CHECK_FALSE(open_loki({.url = url, .bearer_token_file = folder.file("empty", "")}));
-  CHECK_FALSE(open_loki({.url = url, .ca_file = folder.path / "absent"}));
+  CHECK_FALSE(open_loki({.url = url, .bearer_token_file = folder.path("absent")}));
+  CHECK_FALSE(open_loki({.url = url, .basic_auth_file = written(folder, "auth", "nocolon")}));
+  CHECK_FALSE(open_loki({.url = url, .bearer_token_file = written(folder, "empty", "")}));
+  CHECK_FALSE(open_loki({.url = url, .ca_file = folder.path("absent")}));
 }

@@ -16,9 +16,9 @@
 
 #include "api/listener.h"
 #include "api/peer_authorizer.h"
+#include "support/scratch_folder.h"
 #include "unit/api/http_client.h"
 #include "unit/api/rest_fixture.h"
-#include "unit/api/scratch_folder.h"
 
 using namespace skbtrail;
 using namespace skbtrail::test;

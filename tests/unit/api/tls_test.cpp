@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "api/rest_server.h"
+#include "support/scratch_folder.h"
 #include "unit/api/http_client.h"
 #include "unit/api/rest_fixture.h"
-#include "unit/api/scratch_folder.h"
 
 using namespace skbtrail;
 using namespace skbtrail::test;

@@ -4,24 +4,16 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "support/kept_lines.h"
+#include "support/scratch_folder.h"
 #include "unit/api/fake_control.h"
 #include "unit/api/http_client.h"
-#include "unit/api/scratch_folder.h"
 
 using namespace skbtrail;
 using namespace skbtrail::test;
 using nlohmann::json;
 
 namespace {
-
-class Lines final : public LineReceiver {
-public:
-  void accept(const std::shared_ptr<const LineBatch>& batch) override {
-    for (const auto& line : batch->lines)
-      texts.push_back(line.text);
-  }
-  std::vector<std::string> texts;
-};
 
 class TwoPods final : public PodSource {
 public:
@@ -43,7 +35,7 @@ public:
 struct Lab {
   ScratchFolder folder;
   FakeControl control;
-  Lines log;
+  KeptLines log;
   TwoPods pods;
   AgentConfig config = [this] {
     AgentConfig wanted;

@@ -3,7 +3,10 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "support/kept_lines.h"
+
 using namespace skbtrail;
+using namespace skbtrail::test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -56,15 +59,6 @@ public:
   std::vector<SessionView> views;
 };
 
-class Lines final : public LineReceiver {
-public:
-  void accept(const std::shared_ptr<const LineBatch>& batch) override {
-    for (const auto& line : batch->lines)
-      texts.push_back(line.text);
-  }
-  std::vector<std::string> texts;
-};
-
 TraceSession session_named(const std::string& name) {
   TraceSession session;
   session.key = {.namespace_name = "shop", .name = name};
@@ -75,7 +69,7 @@ TraceSession session_named(const std::string& name) {
 struct Lab {
   FakeNode node;
   Heard heard;
-  Lines lines;
+  KeptLines lines;
   SessionManager manager{node, {.max_running = 2, .max_waiting = 3}, "n1", {&heard}, {&lines}};
   SessionManager::Clock::time_point now = SessionManager::Clock::now();
 
