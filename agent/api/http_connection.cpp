@@ -45,8 +45,8 @@ void HttpConnection::serve() {
   if (!stream_.handshake(Clock::now() + settings_.patience.head))
     return;
   Wait patience{.first_byte = settings_.patience.head, .rest = settings_.patience.head};
-  for (std::size_t requests = 0; requests < kMaxRequests && !stream_.is_stopping(); ++requests) {
-    const auto after = serve_one(patience);
+  for (std::size_t requests = 1; requests <= settings_.requests && !stream_.is_stopping(); ++requests) {
+    const auto after = serve_one(patience, requests == settings_.requests);
     if (!after)
       return;
     if (*after == After::Close)
@@ -64,19 +64,19 @@ void HttpConnection::refuse_all() {
   send_failure(refuse(EMFILE, "too many connections are open here; try again later"));
 }
 
-Result<HttpConnection::After> HttpConnection::serve_one(Wait patience) {
+Result<HttpConnection::After> HttpConnection::serve_one(Wait patience, bool is_last) {
   auto head = read_head(patience);
   if (!head && is_of_client(head.error().code)) {
     send_failure(head.error());
     return After::Close;
   }
-  return answer(TRY(std::move(head)));
+  return answer(TRY(std::move(head)), is_last);
 }
 
-Result<HttpConnection::After> HttpConnection::answer(const HttpHead& head) {
+Result<HttpConnection::After> HttpConnection::answer(const HttpHead& head, bool is_last) {
   bool has_read = head.body_bytes == 0;
   std::optional<Error> broken;
-  const RestRequest request{.head = head, .peer = settings_.peer, .body = [&]() -> Result<std::string> {
+  const HttpRequest request{.head = head, .peer = settings_.peer, .body = [&]() -> Result<std::string> {
                               has_read = true;
                               auto body = read_body(head);
                               if (!body && !is_of_client(body.error().code))
@@ -85,12 +85,12 @@ Result<HttpConnection::After> HttpConnection::answer(const HttpHead& head) {
                                 has_read = false;
                               return body;
                             }};
-  auto answer = settings_.api.answer(request, settings_.judge);
+  auto answer = settings_.service.answer(request);
   if (broken)
     return *broken;
   // What was not read would be taken for the next request. Who is not known guesses once a connection.
   const bool closes =
-      !has_read || answer.status == 401 || answer.stream || !head.keeps_alive() || stream_.is_stopping();
+      is_last || !has_read || answer.status == 401 || answer.stream || !head.keeps_alive() || stream_.is_stopping();
   const After after = closes ? After::Close : After::NextRequest;
   TRY(send(head, answer, after));
   return after;

@@ -8,8 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "api/http_request.h"
-#include "api/rest_api.h"
+#include "api/http_service.h"
 #include "api/socket_stream.h"
 #include "base/result.h"
 
@@ -28,14 +27,11 @@ struct HttpPatience {
 // Used by one thread.
 class HttpConnection final {
 public:
-  // Of one connection; then it is closed.
-  static constexpr std::size_t kMaxRequests = 1000;
-
   struct Settings {
-    RestApi& api;
-    Authorizer& judge;
+    HttpService& service;
     HttpLimits limits;
     HttpPatience patience;
+    std::size_t requests;  // of this connection; then it is closed
     std::optional<uid_t> peer;
   };
 
@@ -58,8 +54,8 @@ private:
   Result<std::string> read_head_bytes(Wait patience);
   Result<std::string> read_body(const HttpHead& head);
   Result<> read_more(SocketStream::Clock::time_point deadline);
-  Result<After> serve_one(Wait patience);
-  Result<After> answer(const HttpHead& head);
+  Result<After> serve_one(Wait patience, bool is_last);
+  Result<After> answer(const HttpHead& head, bool is_last);
   Result<> send(const HttpHead& head, HttpAnswer& answer, After after);
   Result<> send_stream(const HttpHead& head, HttpAnswer& answer);
   Result<> pass_on(EventStream& events, StreamForm form, bool is_chunked);

@@ -198,6 +198,14 @@ Result<UniqueFd> listening_at(const std::string& path, struct stat& file) {
 }  // namespace
 
 Result<Listener> Listener::on_network(const ListenAddress& address, Reach reach) {
+  auto listener = on_one_network(address, reach);
+  // Booted with ipv6.disable=1: "every address" is those of IPv4 then.
+  if (!listener && listener.error().code == EAFNOSUPPORT && address.host == "::")
+    return on_one_network({.host = "0.0.0.0", .port = address.port}, reach);
+  return listener;
+}
+
+Result<Listener> Listener::on_one_network(const ListenAddress& address, Reach reach) {
   const auto addresses = TRY(resolved(address));
   const addrinfo& first = *addresses;
   const std::string where = "'" + address.host + "', port " + std::to_string(address.port);

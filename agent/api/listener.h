@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "api/metrics_server.h"
+#include "api/listen_address.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
@@ -32,6 +32,7 @@ public:
   std::uint16_t port() const { return port_; }  // 0: a unix socket
 
 private:
+  static Result<Listener> on_one_network(const ListenAddress& address, Reach reach);
   explicit Listener(UniqueFd socket) : socket_(std::move(socket)) {}
 
   UniqueFd socket_;

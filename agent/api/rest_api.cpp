@@ -15,7 +15,7 @@ namespace skbtrail {
 
 // One request, once it is known what it wants and from whom it comes.
 struct RestApi::Asked {
-  const RestRequest& request;
+  const HttpRequest& request;
   RouteMatch where;
   Identity who;
 
@@ -211,13 +211,13 @@ private:
 
 RestApi::RestApi(Settings settings) : settings_(std::move(settings)) {}
 
-HttpAnswer RestApi::answer(const RestRequest& request, Authorizer& judge) {
+HttpAnswer RestApi::answer(const HttpRequest& request, Authorizer& judge) {
   auto result = answered(request, judge);
   return result ? std::move(*result) : failure_answer(result.error());
 }
 
 // Who it is comes before what there is: a stranger learns nothing about this node.
-Result<HttpAnswer> RestApi::answered(const RestRequest& request, Authorizer& judge) {
+Result<HttpAnswer> RestApi::answered(const HttpRequest& request, Authorizer& judge) {
   auto where = match_route(request.head.method, request.head.path);
   if (where && where->route && where->route->is_public())
     return health(where->route->operation == RestOperation::Healthz ? HealthQuestion::Alive : HealthQuestion::Ready);

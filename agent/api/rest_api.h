@@ -2,28 +2,17 @@
 // RestApi: what each request of the REST front is answered with. Knows nothing of sockets and threads;
 // api/rest_server.h brings requests and sends answers.
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "api/authorizer.h"
 #include "api/health.h"
-#include "api/http_answer.h"
-#include "api/http_request.h"
+#include "api/http_service.h"
 #include "session/session_control.h"
 
 namespace skbtrail {
-
-struct RestRequest {
-  HttpHead head;
-  std::optional<uid_t> peer = {};  // of the process at the other end of a unix socket
-  // Reads the body, once. Only called when its sender may do what he asks for, so that nobody else fills our memory.
-  std::function<Result<std::string>()> body = [] { return std::string(); };
-};
 
 // Who started or ended a session, or wanted to.
 struct AuditEntry {
@@ -53,12 +42,12 @@ public:
   explicit RestApi(Settings settings);
 
   // Never fails: what goes wrong is the answer. `judge` is that of the listener through which the request came.
-  HttpAnswer answer(const RestRequest& request, Authorizer& judge);
+  HttpAnswer answer(const HttpRequest& request, Authorizer& judge);
 
 private:
   struct Asked;
 
-  Result<HttpAnswer> answered(const RestRequest& request, Authorizer& judge);
+  Result<HttpAnswer> answered(const HttpRequest& request, Authorizer& judge);
   Result<HttpAnswer> done(const Asked& asked);
   Result<HttpAnswer> create(const Asked& asked);
   Result<HttpAnswer> started(const Asked& asked, SessionKey& key);

@@ -8,23 +8,17 @@
 #include <optional>
 #include <string>
 
-#include "api/http_connection.h"
-#include "api/metrics_server.h"
+#include "api/http_server.h"
+#include "api/listen_address.h"
 #include "api/rest_api.h"
 #include "base/result.h"
 
 namespace skbtrail {
 
-class RestServer {
+class RestServer final {
 public:
-  // What strangers can make a listener hold or wait for. Beyond: request line 414, header 431, body 413, time 408,
-  // connections 503 and closed; streams are RestApi's. A connection has a thread of its own.
-  struct Limits {
-    HttpLimits http = {};
-    HttpPatience patience = {};
-    std::size_t connections = 64;
-    std::size_t refused = 4;  // further ones that are told so at one time; those beyond are closed without a word
-  };
+  // Streams are bounded by RestApi.
+  using Limits = HttpServer::Limits;
 
   struct Settings {
     RestApi& api;       // outlives this
@@ -45,10 +39,27 @@ public:
   // Its file has mode 0600, replaces that of an agent which was killed, and goes with the server.
   static Result<std::unique_ptr<RestServer>> on_path(const std::string& path, const Settings& settings);
 
-  // Ends all connections, streams too, within a second and whatever the authorizer takes.
-  virtual ~RestServer() = default;
   // The real one, also when port 0 was asked for; 0: a unix socket.
-  virtual std::uint16_t port() const = 0;
+  std::uint16_t port() const { return server_->port(); }
+
+private:
+  // The API as the callers of this listener meet it.
+  class Judged final : public HttpService {
+  public:
+    Judged(RestApi& api, Authorizer& judge) : api_(api), judge_(judge) {}
+    HttpAnswer answer(const HttpRequest& request) override { return api_.answer(request, judge_); }
+
+  private:
+    RestApi& api_;
+    Authorizer& judge_;
+  };
+
+  explicit RestServer(const Settings& settings) : service_(settings.api, settings.judge) {}
+  static Result<std::unique_ptr<RestServer>> serve_on(Listener listener, std::unique_ptr<TlsIdentity> tls,
+                                                      const Settings& settings);
+
+  Judged service_;
+  std::unique_ptr<HttpServer> server_;  // last: it uses the service
 };
 
 }  // namespace skbtrail

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "api/metrics_server.h"
+#include "api/listen_address.h"
 #include "app/agent.h"
 #include "app/agent_config.h"
 #include "app/ending.h"

@@ -13,7 +13,7 @@
 #include <utility>
 #include <variant>
 
-#include "api/metrics_server.h"
+#include "api/listen_address.h"
 #include "app/units.h"
 #include "base/nearest_name.h"
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/shown_text.h"
+#include "filter/host_names.h"
 #include "pods/label_syntax.h"
 #include "session/session_schema.h"
 
@@ -303,6 +304,8 @@ Result<TraceSessionSpec> spec_of(SessionKind kind, const json& value) {
       return unknown_field("spec", name, field_names(kind));
     TRY(read_field(*field, content, spec));
   }
+  if (const auto name = looked_up_name(spec.filter); !name.empty())
+    return wrong("spec.filter", in_quotes(name) + " is a name, which is not looked up on nodes: give its address");
   for (const SpecRule& rule : spec_rules())
     if (rule.kind == kind && !rule.holds(spec))
       return wrong("spec", std::string(rule.message));

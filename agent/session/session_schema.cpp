@@ -44,7 +44,7 @@ const SpecField kSpecFields[] = {
     {.name = "filter",
      .member = &Spec::filter,
      .description = "Expression of pcap-filter(7) that says which packets to follow, such as 'tcp port 80'; empty is "
-                    "every packet.",
+                    "every packet. Hosts and networks are given by address: names are not looked up.",
      .maximum = 1024},
     {.name = "probes",
      .member = &Spec::probes,

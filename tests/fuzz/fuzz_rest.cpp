@@ -74,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                .pods = [] { return std::string("{}"); },
                .health = [](HealthQuestion) { return std::vector<HealthCheck>{}; },
                .audit = [](const AuditEntry&) {}}};
-  const RestRequest request{.head = std::move(*head),
+  const HttpRequest request{.head = std::move(*head),
                             .body = [body = std::string(bytes.substr(**length))] { return body; }};
   check_answer(api.answer(request, judge));
   // Once more: what the first one made is there now.

@@ -17,7 +17,7 @@ class FakeControl final : public SessionControl {
 public:
   Result<> start(TraceSession session, SessionOrigin origin) override {
     const std::lock_guard lock{mutex_};
-    if (session.spec.filter == "bad")
+    if (session.spec.filter == "tcp or")
       return refuse(EINVAL, "spec.filter: syntax error");
     if (sessions_.contains(session.key))
       return refuse(EEXIST, "session '" + session.key.text() + "' exists already");

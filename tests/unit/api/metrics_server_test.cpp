@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -11,13 +12,18 @@
 namespace skbtrail {
 namespace {
 
-std::string ask(std::uint16_t port, const std::string& request) {
-  const UniqueFd socket{::socket(AF_INET, SOCK_STREAM, 0)};
+UniqueFd connected(std::uint16_t port) {
+  UniqueFd socket{::socket(AF_INET, SOCK_STREAM, 0)};
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   REQUIRE(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  return socket;
+}
+
+std::string ask(std::uint16_t port, const std::string& request) {
+  const UniqueFd socket = connected(port);
   REQUIRE(::send(socket.get(), request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
   std::string answer;
   char buffer[4096];
@@ -66,9 +72,11 @@ TEST_CASE("the page is served in the form that was asked for, and nothing else i
   CHECK(open.find("open page") != std::string::npos);
   CHECK(open.find("Content-Type: application/openmetrics-text; version=1.0.0") != std::string::npos);
   CHECK(get(port, "/").find("404") != std::string::npos);
-  CHECK(
-      ask(port, "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").find(" 404 ") !=
-      std::string::npos);
+  const std::string post = "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+  CHECK(ask(port, post).find(" 405 ") != std::string::npos);
+  const auto head = ask(port, "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(head.find("Content-Length: 9\r\n") != std::string::npos);
+  CHECK(head.ends_with("\r\n\r\n"));
 }
 
 TEST_CASE("a connection has one request, so that those who keep theirs open hold no thread") {
@@ -79,6 +87,33 @@ TEST_CASE("a connection has one request, so that those who keep theirs open hold
   const auto answer = ask((*server)->port(), request + request);
   CHECK(answer.find("Connection: close") != std::string::npos);
   CHECK(answer.find("page") == answer.rfind("page"));
+}
+
+TEST_CASE("a request line that is too long, and a body, are refused") {
+  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0}, [](auto) { return std::string("page"); });
+  REQUIRE(server);
+  const auto port = (*server)->port();
+  CHECK(get(port, "/metrics?" + std::string(3000, 'x')).find(" 414 ") != std::string::npos);
+  CHECK(ask(port, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n").find(" 413 ") !=
+        std::string::npos);
+  CHECK(get(port, "/metrics").find("page") != std::string::npos);
+}
+
+TEST_CASE("clients that say nothing keep others off for a bounded time") {
+  HttpServer::Limits limits = MetricsServer::kLimits;
+  limits.connections = 2;
+  limits.patience.head = std::chrono::milliseconds(1500);
+  const auto server = MetricsServer::start(
+      {.host = "127.0.0.1", .port = 0}, [](auto) { return std::string("page"); }, nullptr, limits);
+  REQUIRE(server);
+  const auto port = (*server)->port();
+  const UniqueFd silent[] = {connected(port), connected(port)};
+  CHECK(get(port, "/metrics").find("too many connections") != std::string::npos);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  std::string answer;
+  while (answer.find("page") == std::string::npos && std::chrono::steady_clock::now() < until)
+    answer = get(port, "/metrics");
+  CHECK(answer.find("page") != std::string::npos);
 }
 
 TEST_CASE("health is served beside the page, alone, or not at all") {

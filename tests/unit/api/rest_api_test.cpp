@@ -82,7 +82,7 @@ TEST_CASE("each request asks for its own right, in Kubernetes' words") {
 TEST_CASE("who may not is refused before his object is read, and it is noted") {
   RestFixture rest;
   bool was_read = false;
-  RestRequest request{.head = {.method = "POST", .path = "/apis/skbtrail.dev/v1alpha1/namespaces/bank/tracesessions"},
+  HttpRequest request{.head = {.method = "POST", .path = "/apis/skbtrail.dev/v1alpha1/namespaces/bank/tracesessions"},
                       .body = [&was_read] {
                         was_read = true;
                         return std::string();
@@ -146,7 +146,7 @@ TEST_CASE("an object that is wrong is refused with the field that is") {
   } wrongs[] = {
       {session_text("web", R"("podNames":["web-0"],"duration":"2h")"), "spec.duration"},
       {session_text("web", R"("podNames":["web-0"],"pod":1)"), "spec.pod"},
-      {session_text("web", R"("podNames":["web-0"],"filter":"bad")"), "spec.filter"},
+      {session_text("web", R"("podNames":["web-0"],"filter":"tcp or")"), "spec.filter"},
       {session_text("WEB"), "metadata.name"},
       {R"({"kind":"TraceSession"})", "apiVersion"},
       {cluster_session_text("web"), "kind"},
@@ -265,7 +265,7 @@ TEST_CASE("a path that is none, a method that is not its own, and forms that are
 
 TEST_CASE("a body that does not come is the answer") {
   RestFixture rest;
-  RestRequest request{.head = {.method = "POST", .path = kSessions},
+  HttpRequest request{.head = {.method = "POST", .path = kSessions},
                       .body = []() -> Result<std::string> { return refuse(ETIMEDOUT, "too late"); }};
   request.head.fields = {{"authorization", "Bearer anna"}, {"content-type", "application/json"}};
   failure_in(rest.api.answer(request, rest.judge), 408);

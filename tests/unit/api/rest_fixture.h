@@ -75,7 +75,7 @@ struct RestFixture {
                    }}};
 
   HttpAnswer ask(const Asking& asking) {
-    RestRequest request{.head = {.method = asking.method,
+    HttpRequest request{.head = {.method = asking.method,
                                  .path = asking.path.substr(0, asking.path.find('?')),
                                  .query = asking.path.find('?') == std::string::npos
                                               ? ""

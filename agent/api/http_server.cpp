@@ -1,0 +1,168 @@
+#include "api/http_server.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <list>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "api/tls_identity.h"
+
+namespace skbtrail {
+namespace {
+
+// Between two tries when the process has no file descriptor left.
+constexpr int kPauseMilliseconds = 100;
+
+std::optional<uid_t> peer_of(int socket) {
+  ucred peer{};
+  socklen_t length = sizeof(peer);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
+    return std::nullopt;
+  return peer.uid;
+}
+
+// Threads of the server: a connection that is gone must not end the agent.
+void become(const std::string& name) {
+  sigset_t pipe{};
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+  ::pthread_setname_np(::pthread_self(), name.c_str());
+}
+
+class Server final : public HttpServer {
+public:
+  Server(Listener listener, std::unique_ptr<TlsIdentity> tls, UniqueFd stop, const Settings& settings)
+      : settings_(settings), listener_(std::move(listener)), tls_(std::move(tls)), stop_(std::move(stop)) {
+    thread_ = std::jthread([this] {
+      become(settings_.name);
+      accept_all();
+    });
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() override {
+    const std::uint64_t one = 1;
+    (void)!::write(stop_.get(), &one, sizeof(one));
+    thread_ = {};
+    connections_.clear();
+  }
+
+  std::uint16_t port() const override { return listener_.port(); }
+
+private:
+  struct Connection {
+    bool is_refused = false;
+    std::atomic<bool> ended = false;
+    std::jthread thread;
+  };
+
+  bool is_network() const { return listener_.port() != 0; }
+  void accept_all();
+  void take(UniqueFd socket);
+  void serve(UniqueFd socket, SslSession ssl, bool is_too_many);
+  void reap();
+
+  Settings settings_;
+  Listener listener_;
+  std::unique_ptr<TlsIdentity> tls_;
+  UniqueFd stop_;                      // readable from the end on
+  std::list<Connection> connections_;  // of the accepting thread
+  std::jthread thread_;                // last: it uses all of the above
+};
+
+void Server::accept_all() {
+  while (true) {
+    pollfd ready[] = {{.fd = listener_.fd(), .events = POLLIN, .revents = 0},
+                      {.fd = stop_.get(), .events = POLLIN, .revents = 0}};
+    if (::poll(ready, 2, -1) < 0 && errno != EINTR)
+      return;
+    if (ready[1].revents != 0)
+      return;
+    UniqueFd socket{::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+    const bool is_short = !socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
+    reap();
+    if (socket)
+      take(std::move(socket));
+    else if (is_short)
+      (void)::poll(&ready[1], 1, kPauseMilliseconds);
+  }
+}
+
+void Server::take(UniqueFd socket) {
+  const auto refused = static_cast<std::size_t>(std::ranges::count(connections_, true, &Connection::is_refused));
+  const bool is_too_many = connections_.size() - refused >= settings_.limits.connections;
+  if (is_too_many && refused >= settings_.limits.refused)
+    return;
+  SslSession ssl;
+  if (tls_) {
+    auto session = tls_->session();
+    if (!session)
+      return settings_.tell(session.error().message);
+    ssl = std::move(*session);
+  }
+  auto& connection = connections_.emplace_back();
+  connection.is_refused = is_too_many;
+  try {
+    connection.thread =
+        std::jthread([this, &connection, is_too_many, taken = std::move(socket), session = std::move(ssl)]() mutable {
+          become(settings_.name + "-client");
+          serve(std::move(taken), std::move(session), is_too_many);
+          connection.ended = true;
+        });
+  } catch (const std::system_error& error) {
+    connections_.pop_back();
+    settings_.tell(std::string("a connection was closed: no thread for it: ") + error.what());
+  }
+}
+
+void Server::serve(UniqueFd socket, SslSession ssl, bool is_too_many) {
+  const int yes = 1;
+  if (is_network())
+    (void)::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+  const auto peer = is_network() ? std::nullopt : peer_of(socket.get());
+  SocketStream stream{std::move(socket), stop_.get(), std::move(ssl)};
+  HttpConnection connection{stream,
+                            {.service = settings_.service,
+                             .limits = settings_.limits.http,
+                             .patience = settings_.limits.patience,
+                             .requests = settings_.limits.requests,
+                             .peer = peer}};
+  try {
+    if (is_too_many)
+      connection.refuse_all();
+    else
+      connection.serve();
+  } catch (const std::exception&) {
+    // Of too little memory, say. This connection is closed; the others, and the agent, go on.
+  }
+}
+
+// Joining a thread that has ended takes no time.
+void Server::reap() {
+  connections_.remove_if([](const Connection& connection) { return connection.ended.load(); });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(Listener listener, std::unique_ptr<TlsIdentity> tls,
+                                                      const Settings& settings) {
+  UniqueFd stop{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (const int err = errno; !stop)
+    return fail(err, "make an eventfd");
+  return std::unique_ptr<HttpServer>{
+      std::make_unique<Server>(std::move(listener), std::move(tls), std::move(stop), settings)};
+}
+
+}  // namespace skbtrail
