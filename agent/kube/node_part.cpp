@@ -72,8 +72,9 @@ bool is_same_request(const StoredSession& stored, const LocalPart& local) {
 
 double share_of(const std::string& uid, const std::string& node) {
   // FNV-1a: the same on every machine and in every version.
+  const std::string both = uid + "/" + node;
   std::uint64_t hash = 14695981039346656037U;
-  for (const char c : std::string(uid).append("/").append(node))
+  for (const char c : both)
     hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
   // Its last steps alone hardly reach the high bits: mixed as MurmurHash3 does at its end.
   hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdU;
