@@ -15,6 +15,7 @@
 #include "app/agent_config.h"
 #include "app/ending.h"
 #include "app/exit_code.h"
+#include "app/file_room.h"
 
 namespace skbtrail {
 namespace {
@@ -57,6 +58,8 @@ void reload(Agent& agent, AgentConfig& running, const AgentOptions& options) {
 int run(AgentConfig config, const AgentOptions& options) {
   if (const auto address = parse_listen_address(config.metrics_listen); !address)
     return report(within("metrics.listen", address.error()), kExitUsage);
+  if (const auto room = make_file_room(); !room)
+    return report(room.error(), start_code(room.error()));
   const Ending ending;
   // Scrapes are seconds apart: a heap for each thread of the server would only keep memory that another one could use.
   ::mallopt(M_ARENA_MAX, 1);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/exit_code.h"
+#include "app/file_room.h"
 #include "app/pods_report.h"
 #include "pods/pod_directory.h"
 
@@ -19,6 +20,7 @@ struct PodsOptions {
 };
 
 Result<PodsReport> list_pods(const PodsOptions& options) {
+  TRY(make_file_room());
   RuntimeSearch search{.host_root = options.host_root};
   if (!options.cri.empty())
     search.socket = options.cri;

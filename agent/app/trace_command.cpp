@@ -12,6 +12,7 @@
 
 #include "app/attach_report.h"
 #include "app/exit_code.h"
+#include "app/file_room.h"
 #include "app/terminal.h"
 #include "app/trace_options.h"
 #include "app/trace_pods.h"
@@ -217,6 +218,8 @@ int run_trace(const TraceOptions& options) {
   const auto query = pod_query_of(options);
   if (!query)
     return report(query.error(), exit_code_of(query.error().code));
+  if (const auto room = make_file_room(); !room)
+    return report(room.error(), exit_code_of(room.error().code));
   auto pods = open_trace_pods(*query, options, host);
   if (!pods)
     return report(pods.error(), exit_code_of(pods.error().code));

@@ -153,8 +153,13 @@ for backend in backends:
         nothing_stays(f"{backend}: SIGINT while {step}", before)
 
 with lab.test("a full table of open files is a failed start"):
-    done = lab.run("sh", "-c", f"ulimit -n 12; exec {PROGRAM} trace --probes path", check=False, timeout=120)
-    assert done.returncode in (1, 3) and len(done.stderr.splitlines()) == 1, done
+    few = "ulimit -n 12; "
+    many = "ulimit -n 300; for n in $(seq 10 200); do eval \"exec $n</dev/null\"; done; "
+    for limits in (few, many):
+        for command in ("trace --probes path", "agent", "pods"):
+            done = lab.run("bash", "-c", f"{limits} exec {PROGRAM} {command}", check=False, timeout=120)
+            assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done
+            assert "open files" in done.stderr and "ulimit -n" in done.stderr, done
 nothing_stays("a start that failed for want of files", before)
 
 

@@ -1,0 +1,15 @@
+#pragma once
+// Room in the table of open files, asked for before anything is started: gRPC ends the whole process when it finds none.
+
+#include "base/result.h"
+
+namespace skbtrail {
+
+// Of file descriptors: what a trace with pods opens at most, threefold.
+inline constexpr int kFileRoom = 192;
+
+// EMFILE: fewer than kFileRoom are free in this process, or (ENFILE) on this machine. The soft limit is raised first,
+// as far as the hard one allows it and as it is needed.
+Result<> make_file_room();
+
+}  // namespace skbtrail
