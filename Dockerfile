@@ -1,6 +1,22 @@
 # skbtrail, and what it needs to run; `./dev image` builds it. Nothing in here depends on the kind of CPU.
 ARG BASE=debian:bookworm-slim
 
+# All but the program, which changes most often. tests/e2e puts one in that is built already.
+FROM ${BASE} AS runtime
+ENV DEBIAN_FRONTEND=noninteractive
+# The shared libraries as packages, so that scanners know them; iproute2 and the like are not needed.
+RUN apt-get update -qq \
+    && apt-get install -qq -y --no-install-recommends ca-certificates libabsl20220623 libbpf1 libcpp-httplib0.11 \
+       libgrpc++1.51 libgrpc29 libmnl0 libpcap0.8 libprometheus-cpp-core1.0 libprotobuf32 libre2-9 libssl3 \
+       libyaml-cpp0.7 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /var/log/* /usr/share/doc /usr/share/man \
+       /usr/share/locale
+COPY LICENSE /usr/share/licenses/skbtrail/LICENSE
+COPY LICENSES /usr/share/licenses/skbtrail/LICENSES
+# Root, with the capabilities that the pod is given; docs/security.md says which.
+ENTRYPOINT ["/usr/bin/skbtrail"]
+CMD ["agent"]
+
 FROM ${BASE} AS build
 ENV DEBIAN_FRONTEND=noninteractive
 WORKDIR /src
@@ -19,18 +35,8 @@ RUN cmake --preset release -DSKBTRAIL_TESTS=OFF -DSKBTRAIL_COMMIT="${COMMIT}" \
     && cmake --build --preset release --target skbtrail -j ${JOBS} \
     && strip -o /skbtrail build/release/agent/skbtrail
 
-FROM ${BASE}
-ENV DEBIAN_FRONTEND=noninteractive
-# The shared libraries as packages, so that scanners know them; iproute2 and the like are not needed.
-RUN apt-get update -qq \
-    && apt-get install -qq -y --no-install-recommends ca-certificates libabsl20220623 libbpf1 libcpp-httplib0.11 \
-       libgrpc++1.51 libgrpc29 libmnl0 libpcap0.8 libprometheus-cpp-core1.0 libprotobuf32 libre2-9 libssl3 \
-       libyaml-cpp0.7 \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /var/log/* /usr/share/doc /usr/share/man \
-       /usr/share/locale
+FROM runtime
 COPY --from=build /skbtrail /usr/bin/skbtrail
-COPY LICENSE /usr/share/licenses/skbtrail/LICENSE
-COPY LICENSES /usr/share/licenses/skbtrail/LICENSES
 # Ends the build here if a library is missing.
 RUN skbtrail --version
 ARG COMMIT=
@@ -39,6 +45,3 @@ LABEL org.opencontainers.image.title="skbtrail" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.revision="${COMMIT}"
-# Root, with the capabilities that the pod is given; docs/security.md says which.
-ENTRYPOINT ["/usr/bin/skbtrail"]
-CMD ["agent"]
