@@ -1,0 +1,85 @@
+"""What people look through at the agents: Prometheus and a log store."""
+
+import collections
+import json
+import pathlib
+import urllib.parse
+import urllib.request
+
+from cluster import lab
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROMETHEUS = 9090
+STORE = 9428
+# The store would take JSON lines apart; whole lines can be compared.
+PUSH = f"http://127.0.0.1:{STORE}/insert/loki/api/v1/push?disable_message_parsing=1"
+
+
+def ask(port, path, **query):
+    words = f"?{urllib.parse.urlencode(query)}" if query else ""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}{words}", timeout=60) as answer:
+        return answer.read().decode()
+
+
+def is_ready():
+    """It listens before it answers questions."""
+    try:
+        return bool(ask(PROMETHEUS, "/-/ready"))
+    except OSError:
+        return False
+
+
+class Prometheus:
+    """Told where the agents are, as {node: address}: Debian's is built without Kubernetes' discovery."""
+
+    def __init__(self, cluster, agents):
+        config = {
+            "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
+            "rule_files": [str(ROOT / "docs/prometheus/alerts.yaml")],
+            "scrape_configs": [{
+                "job_name": "skbtrail",
+                # The agent names pods of its node; those labels are not the agent's own.
+                "honor_labels": True,
+                "static_configs": [{"targets": [address], "labels": {"instance": node}}
+                                   for node, address in agents.items()]}]}
+        path = cluster.home / "prometheus.json"
+        path.write_text(json.dumps(config))
+        cluster.launch("prometheus", "prometheus", f"--config.file={path}",
+                       f"--storage.tsdb.path={cluster.home}/prometheus",
+                       f"--web.listen-address=127.0.0.1:{PROMETHEUS}")
+        lab.wait_until(is_ready, 60, "Prometheus is ready", every=0.5)
+
+    @staticmethod
+    def query(expression):
+        """[(labels, number)]"""
+        found = json.loads(ask(PROMETHEUS, "/api/v1/query", query=expression))["data"]["result"]
+        return [(one["metric"], float(one["value"][1])) for one in found]
+
+    @staticmethod
+    def targets():
+        found = json.loads(ask(PROMETHEUS, "/api/v1/targets"))["data"]["activeTargets"]
+        return {(one["labels"]["job"], one["labels"]["instance"]): one["health"] for one in found}
+
+    @staticmethod
+    def faulty_rules():
+        groups = json.loads(ask(PROMETHEUS, "/api/v1/rules"))["data"]["groups"]
+        return [(rule["name"], rule.get("lastError")) for group in groups for rule in group["rules"]
+                if rule["health"] != "ok"]
+
+
+class Store:
+    """The log store of tests/logs."""
+
+    def __init__(self, cluster, program):
+        cluster.launch("store", program, f"-storageDataPath={cluster.home}/store",
+                       f"-httpListenAddr=127.0.0.1:{STORE}", "-inmemoryDataFlushInterval=1s")
+        lab.wait_until(lambda: lab.answers(STORE), 60, "the store listens", every=0.5)
+
+    @staticmethod
+    def lines():
+        """{stream's labels: lines in the order of their times}"""
+        found = collections.defaultdict(list)
+        for line in ask(STORE, "/select/logsql/query", query="* | sort by (_time)", limit=1000000).splitlines():
+            entry = json.loads(line)
+            found[entry["_stream"]].append(entry["_msg"])
+        return found
