@@ -15,7 +15,8 @@ case "$*" in
   *'config view'*) printf 'of-context' ;;
   create*) cat >"$FAKE_LOG.object"; echo tracesession.skbtrail.dev/trace-abcde ;;
   *'{.status.phase}'*) printf '%s' "${FAKE_PHASE-Completed}" ;;
-  *'logs '*) cat "$FAKE_EVENTS" ;;
+  # As kubectl, it follows until it is ended.
+  *'logs '*) cat "$FAKE_EVENTS"; exec sleep 300 ;;
   *'get pods -l app.kubernetes.io/name=skbtrail'*) printf 'agent-1 n1 9464\nagent-2 n2 9464\n' ;;
   *'get --raw'*agent-1*) printf '%s\n' "$FAKE_METRICS" ;;
   *'get --raw'*) exit 1 ;;
@@ -142,7 +143,7 @@ def cases():
         ("a session by labels, in the context's namespace", test_selector),
         ("a pod with its namespace", test_namespace_of_pod),
         ("quotes, backslashes and $() stay what they are", test_quotes),
-        ("events of the session alone, and it is deleted", test_follow),
+        ("events of the session alone, it is deleted, and nothing goes on", test_follow),
         ("drops are added up", test_drops),
         ("pods of each agent", test_pods),
         ("sessions", test_get),
