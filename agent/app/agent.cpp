@@ -50,9 +50,13 @@ Result<> Agent::start_parts() {
   monitor_ = TRY(Monitor::start(host_,
                                 {.max_series = config_.metrics_max_series,
                                  .drop_entries = static_cast<std::uint32_t>(config_.metrics_drop_entries),
+                                 .latency_percent = config_.metrics_latency_percent,
+                                 .node = config_.node,
                                  .version = SKBTRAIL_VERSION,
                                  .commit = SKBTRAIL_COMMIT},
                                 pod_views(pods_.source.get())));
+  if (!monitor_->why_untimed().empty())
+    pods_.lacks.push_back("latency of packets is not measured: " + monitor_->why_untimed());
   push_ = TRY(open_log_push(config_, [](const std::string& line) { tell(line); }));
   kube_ = TRY(AgentKube::open(config_));
   TRY(start_sessions());
@@ -141,6 +145,8 @@ void Agent::turn(Monitor::Clock::time_point now) {
   turned_ = now;
   if (const auto followed = monitor_->follow_pods(); !followed)
     tell(followed.error().message);
+  if (const auto timed = monitor_->time_packets(now); !timed)
+    tell(timed.error().message);
   if (now < next_collection_)
     return;
   next_collection_ += Monitor::kPeriod;

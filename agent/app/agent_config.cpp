@@ -85,6 +85,8 @@ const std::vector<Row>& rows() {
        "series at most; what is more goes to `__overflow__`"},
       {"metrics.dropEntries", "--drop-entries", "16384", Number{&C::metrics_drop_entries, 64, 1U << 20}, false,
        "distinct drops that each of the kernel's two tables has room for"},
+      {"metrics.latencyPercent", "--latency-percent", "10", Number{&C::metrics_latency_percent, 0, 100}, false,
+       "share of the time in which packets are timed for `skbtrail_path_latency_seconds`, in slices; 0: never"},
       {"health.listen", "--health-listen", "", Address{&C::health_listen}, false,
        "where `/healthz` and `/readyz` are served; empty: beside the metrics"},
       {"rest.listen", "--rest-listen", "", Address{&C::rest_listen}, false,

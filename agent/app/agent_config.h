@@ -25,6 +25,7 @@ struct AgentConfig {
 
   std::string metrics_listen;  // "ADDRESS:PORT"
   std::uint64_t metrics_max_series = 0;
+  std::uint64_t metrics_latency_percent = 0;
   std::uint64_t metrics_drop_entries = 0;
   std::string health_listen;  // empty: beside the metrics
 
