@@ -1,5 +1,6 @@
 #pragma once
-// LatencyObject: the programs that time packets from stage to stage. Loaded for as long as it lives, attached in slices.
+// LatencyObject: the programs that time packets from stage to stage. Loaded for as long as it lives, attached in
+// slices.
 
 #include <linux/types.h>
 

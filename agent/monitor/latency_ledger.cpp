@@ -10,6 +10,7 @@ constexpr const char* kStages[LATENCY_STAGES] = {"transmit", "qdisc", "wire", "r
 
 std::vector<double> bounds() {
   std::vector<double> seconds;
+  seconds.reserve(LATENCY_BUCKETS - 1);
   for (int bucket = 0; bucket < LATENCY_BUCKETS - 1; ++bucket)
     seconds.push_back(std::ldexp(1.0, LATENCY_FIRST_BOUND_BITS + 2 * bucket) / 1e9);
   return seconds;
