@@ -20,6 +20,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Written by the agent before load. */
 const volatile bool has_data_ready = false;	/* v6.4, tracepoint sk_data_ready */
+const volatile __u64 skb_consume_udp = 0;	/* where that function begins */
+
+#define SKB_CONSUME_UDP_BYTES 256		/* more than it has */
 
 /* Written by the agent while it runs. */
 __u64 slice_began_ns = 0;		/* what was begun before is not timed: its end may have been missed */
@@ -116,21 +119,27 @@ static __always_inline void record_way(const struct way *way, u64 now)
 		record(&key, now - way->began_ns);
 }
 
-static __always_inline bool is_sampled(void)
+/*
+ * By the address of the skb, so that at every stage one multiplication tells; other addresses in each slice, since the
+ * allocator gives out the same few again and again.
+ */
+static __always_inline bool is_sampled(u64 skb)
 {
-	return !sample_mask || !(bpf_get_prandom_u32() & sample_mask);
+	const u64 mixed = (skb ^ slice_began_ns) * 0x9e3779b97f4a7c15ULL;
+
+	return !((mixed >> 40) & sample_mask);
 }
 
 static __always_inline void set_place(struct way *way, const struct net_device *dev)
 {
-	way->netns_inum = dev->nd_net.net->ns.inum;
-	way->ifindex = dev->ifindex;
+	way->netns_inum = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	way->ifindex = BPF_CORE_READ(dev, ifindex);
 }
 
 /* The way of this skb if it is in this stage and began in this slice. */
 static __always_inline struct way *way_in(u64 skb, u32 stage)
 {
-	struct way *way = bpf_map_lookup_elem(&ways, &skb);
+	struct way *way = is_sampled(skb) ? bpf_map_lookup_elem(&ways, &skb) : NULL;
 
 	return way && way->stage == stage && way->began_ns >= slice_began_ns ? way : NULL;
 }
@@ -143,7 +152,7 @@ static __always_inline void begin(u64 skb, const struct way *way)
 /* Whether TCP noted in this skb when it was handed down. */
 static __always_inline bool has_departure(const struct sk_buff *skb)
 {
-	const struct sock *sk = skb->sk;
+	const struct sock *sk = BPF_CORE_READ(skb, sk);
 
 	/* IPPROTO_TCP; a request's or late packet's remnant of a socket has no sk_protocol to read. */
 	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_NEW_SYN_RECV_STATE ||
@@ -152,39 +161,35 @@ static __always_inline bool has_departure(const struct sk_buff *skb)
 	return BPF_CORE_READ(sk, sk_protocol) == 6;
 }
 
-SEC("tp_btf/net_dev_queue")
-int latency_queue(u64 *ctx)
+SEC("raw_tp/net_dev_queue")
+int latency_queue(struct bpf_raw_tracepoint_args *ctx)
 {
-	const struct sk_buff *skb = (const void *)ctx[0];
-	const u64 address = (u64)skb;
-	const u64 now = bpf_ktime_get_ns();
-	struct way way = {.began_ns = now, .stage = LATENCY_QDISC};
+	const struct sk_buff *skb = (const void *)ctx->args[0];
+	const u64 address = ctx->args[0];
+	struct way way = {.stage = LATENCY_QDISC};
 
-	if (!is_sampled()) {
-		/* What was known of this address is of a packet before, or of this one's way up to here. */
-		if (bpf_map_lookup_elem(&ways, &address))
-			(void)bpf_map_delete_elem(&ways, &address);
+	if (!is_sampled(address))
 		return 0;
-	}
-	set_place(&way, skb->dev);
+	way.began_ns = bpf_ktime_get_ns();
+	set_place(&way, BPF_CORE_READ(skb, dev));
 	begin(address, &way);
 	if (has_departure(skb)) {
 		struct way transmit = way;
 
 		transmit.stage = LATENCY_TRANSMIT;
-		transmit.began_ns = skb->tstamp;
+		transmit.began_ns = BPF_CORE_READ(skb, tstamp);
 		/* With pacing it is the time when the packet may leave, which lies ahead. */
 		if (transmit.began_ns)
-			record_way(&transmit, now);
+			record_way(&transmit, way.began_ns);
 	}
 	return 0;
 }
 
-SEC("tp_btf/net_dev_start_xmit")
-int latency_xmit(u64 *ctx)
+SEC("raw_tp/net_dev_start_xmit")
+int latency_xmit(struct bpf_raw_tracepoint_args *ctx)
 {
-	const struct net_device *dev = (const void *)ctx[1];
-	const u64 address = ctx[0];
+	const struct net_device *dev = (const void *)ctx->args[1];
+	const u64 address = ctx->args[0];
 	struct way *way = way_in(address, LATENCY_QDISC);
 	u64 now;
 
@@ -202,26 +207,24 @@ int latency_xmit(u64 *ctx)
 	return 0;
 }
 
-SEC("tp_btf/netif_receive_skb")
-int latency_receive(u64 *ctx)
+SEC("raw_tp/netif_receive_skb")
+int latency_receive(struct bpf_raw_tracepoint_args *ctx)
 {
-	const struct sk_buff *skb = (const void *)ctx[0];
+	const struct sk_buff *skb = (const void *)ctx->args[0];
 	const u32 zero = 0;
-	const u64 address = (u64)skb;
-	struct way *way = way_in(address, LATENCY_WIRE);
+	const u64 address = ctx->args[0];
 	struct arrival *arrival = bpf_map_lookup_elem(&arrivals, &zero);
 	struct way next = {.stage = LATENCY_RECEIVE};
+	struct way *way;
 
 	if (!arrival)
 		return 0;
 	arrival->skb = 0;
-	if (!way && !is_sampled()) {
-		if (bpf_map_lookup_elem(&ways, &address))
-			(void)bpf_map_delete_elem(&ways, &address);
+	if (!is_sampled(address))
 		return 0;
-	}
+	way = way_in(address, LATENCY_WIRE);
 	next.began_ns = bpf_ktime_get_ns();
-	set_place(&next, skb->dev);
+	set_place(&next, BPF_CORE_READ(skb, dev));
 	if (way) {
 		struct way wire = next;
 
@@ -235,23 +238,29 @@ int latency_receive(u64 *ctx)
 	return 0;
 }
 
+static __always_inline bool is_of_network(const struct sock *sk, u32 netns_inum)
+{
+	const u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return (family == FAMILY_INET || family == FAMILY_INET6) &&
+	       BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == netns_inum;
+}
+
 /*
  * Runs where a packet is put into a socket: on the CPU that received it, before it receives another one. A process that
  * finds packets waiting behind a socket it had locked comes here, too, with whatever this CPU received last; so does
  * a socket of another namespace.
  */
-SEC("tp_btf/sk_data_ready")
-int latency_deliver(u64 *ctx)
+SEC("raw_tp/sk_data_ready")
+int latency_deliver(struct bpf_raw_tracepoint_args *ctx)
 {
-	const struct sock *sk = (const void *)ctx[0];
+	const struct sock *sk = (const void *)ctx->args[0];
 	const u32 zero = 0;
-	const u16 family = sk->__sk_common.skc_family;
 	struct arrival *arrival = bpf_map_lookup_elem(&arrivals, &zero);
 	struct way *way;
 	u64 address, now;
 
-	if (!arrival || !arrival->skb || (family != FAMILY_INET && family != FAMILY_INET6) ||
-	    sk->__sk_common.skc_net.net->ns.inum != arrival->way.netns_inum)
+	if (!arrival || !arrival->skb || !is_of_network(sk, arrival->way.netns_inum))
 		return 0;
 	address = arrival->skb;
 	arrival->skb = 0;
@@ -265,11 +274,11 @@ int latency_deliver(u64 *ctx)
 	return 0;
 }
 
-static __always_inline void end_wait(const struct sk_buff *skb, u32 stage)
+static __always_inline void end_wait(u64 address, u32 stage)
 {
-	const u64 address = (u64)skb;
 	struct way *way = way_in(address, stage);
 	struct way wait;
+	__be16 protocol;
 
 	if (!way)
 		return;
@@ -277,22 +286,29 @@ static __always_inline void end_wait(const struct sk_buff *skb, u32 stage)
 	(void)bpf_map_delete_elem(&ways, &address);
 	wait.stage = LATENCY_SOCKET;
 	/* Messages of unix sockets are read here, too, and may lie where a packet was. */
-	if (skb->protocol == ETHERTYPE_IP || skb->protocol == ETHERTYPE_IP6)
+	protocol = BPF_CORE_READ((const struct sk_buff *)address, protocol);
+	if (protocol == ETHERTYPE_IP || protocol == ETHERTYPE_IP6)
 		record_way(&wait, bpf_ktime_get_ns());
 }
 
-SEC("tp_btf/skb_copy_datagram_iovec")
-int latency_read(u64 *ctx)
+SEC("raw_tp/skb_copy_datagram_iovec")
+int latency_read(struct bpf_raw_tracepoint_args *ctx)
 {
 	/* Before v6.4 nothing tells when a packet reaches its socket: both stages are one. */
-	end_wait((const void *)ctx[0], has_data_ready ? LATENCY_SOCKET : LATENCY_RECEIVE);
+	end_wait(ctx->args[0], has_data_ready ? LATENCY_SOCKET : LATENCY_RECEIVE);
 	return 0;
 }
 
-/* UDP copies small packets without a word, and is done with them right after. */
-SEC("tp_btf/consume_skb")
-int latency_consume(u64 *ctx)
+/*
+ * UDP copies small packets without a word, and is done with them right after. Since v6.18 it leaves that to the CPU which
+ * received them, at some later time: then they do not come from this function.
+ */
+SEC("raw_tp/consume_skb")
+int latency_consume(struct bpf_raw_tracepoint_args *ctx)
 {
-	end_wait((const void *)ctx[0], LATENCY_SOCKET);
+	const u64 location = ctx->args[1];	/* v6.3 */
+
+	if (location - skb_consume_udp < SKB_CONSUME_UDP_BYTES)
+		end_wait(ctx->args[0], LATENCY_SOCKET);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "kernel/kallsyms.h"
 #include "latency.skel.h"
 
 namespace skbtrail {
@@ -67,16 +68,18 @@ LatencyObject::LatencyObject(LatencyObject&&) noexcept = default;
 LatencyObject& LatencyObject::operator=(LatencyObject&&) noexcept = default;
 LatencyObject::~LatencyObject() = default;
 
-Result<LatencyObject> LatencyObject::load() {
+Result<LatencyObject> LatencyObject::load(const HostRoot& host) {
   if (!has_tracepoint("netif_receive_skb"))
-    return refuse(ENOTSUP, "time packets: the kernel has no types of its tracepoints (needs Linux 5.5 with BTF)");
+    return refuse(ENOTSUP, "time packets: the kernel publishes no types (needs CONFIG_DEBUG_INFO_BTF)");
   std::unique_ptr<latency_bpf, Destroy> raw{latency_bpf::open()};
   if (const int err = errno; !raw)
     return fail(err, "time packets: open the BPF object");
   const bool tells_delivery = has_tracepoint("sk_data_ready");
   raw->rodata->has_data_ready = tells_delivery;
-  for (auto* program : {raw->progs.latency_deliver, raw->progs.latency_consume})
-    bpf_program__set_autoload(program, tells_delivery);
+  bpf_program__set_autoload(raw->progs.latency_deliver, tells_delivery);
+  const auto done_with_udp = TRY(Kallsyms::read(host)).addresses("skb_consume_udp");
+  bpf_program__set_autoload(raw->progs.latency_consume, tells_delivery && !done_with_udp.empty());
+  raw->rodata->skb_consume_udp = done_with_udp.empty() ? 0 : done_with_udp.front();
   if (const int err = latency_bpf::load(raw.get()))
     return fail(-err, "time packets: load the BPF programs");
   return LatencyObject{std::move(raw), tells_delivery};

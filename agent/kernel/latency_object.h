@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernel/host_root.h"
 #include "kernel/program_runs.h"
 #include "latency_abi.h"
 
@@ -26,8 +27,8 @@ struct LatencyRow {
 // Used by one thread at a time.
 class LatencyObject final {
 public:
-  // ENOTSUP: the kernel has no types of its tracepoints. EPERM: it does not let us. Other codes: the system's.
-  static Result<LatencyObject> load();
+  // ENOTSUP: the kernel publishes no types. EPERM: it does not let us. Other codes: the system's.
+  static Result<LatencyObject> load(const HostRoot& host);
 
   LatencyObject(LatencyObject&&) noexcept;
   LatencyObject& operator=(LatencyObject&&) noexcept;

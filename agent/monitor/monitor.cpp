@@ -127,7 +127,7 @@ Result<std::unique_ptr<Monitor>> Monitor::start(const HostRoot& host, const Moni
 void Monitor::start_timing() {
   if (options_.latency_percent == 0)
     return;
-  auto latency = PathLatency::start(options_.latency_percent, options_.node, budget_);
+  auto latency = PathLatency::start(host_, options_.latency_percent, options_.node, budget_);
   if (latency)
     latency_.emplace(std::move(*latency));
   else

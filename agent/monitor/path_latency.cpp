@@ -8,8 +8,9 @@ namespace skbtrail {
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-Result<PathLatency> PathLatency::start(std::uint64_t percent, const std::string& node, SeriesBudget& budget) {
-  return PathLatency{TRY(LatencyObject::load()), SliceSchedule{percent, node}, budget};
+Result<PathLatency> PathLatency::start(const HostRoot& host, std::uint64_t percent, const std::string& node,
+                                       SeriesBudget& budget) {
+  return PathLatency{TRY(LatencyObject::load(host)), SliceSchedule{percent, node}, budget};
 }
 
 Result<> PathLatency::turn(Time now, const PodView& pods) {

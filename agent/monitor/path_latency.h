@@ -20,12 +20,15 @@ class PathLatency final {
 public:
   using Time = SliceSchedule::Time;
 
-  // So many packets timed in a slice, or more, cost too much: the next one times every other of them.
-  static constexpr std::uint64_t kManyTimes = 100'000;
+  // After so many times in a slice, or more, the next one times every other packet; after a quarter of them, twice as
+  // many. It begins in between, so that a busy node does not pay for finding out.
+  static constexpr std::uint64_t kManyTimes = 20'000;
   static constexpr std::uint32_t kMaxOneIn = 256;
+  static constexpr std::uint32_t kFirstOneIn = 8;
 
   // `percent` of the time, 1 to 100. The budget must outlive this.
-  static Result<PathLatency> start(std::uint64_t percent, const std::string& node, SeriesBudget& budget);
+  static Result<PathLatency> start(const HostRoot& host, std::uint64_t percent, const std::string& node,
+                                   SeriesBudget& budget);
 
   // Begins and ends slices; call it often, at least ten times a second. An error is told once for each slice that it
   // spoils.
@@ -49,7 +52,7 @@ private:
   LatencyLedger ledger_;
   std::optional<std::int64_t> slice_ = {};  // that was begun, or tried, last
   Time began_{};
-  std::uint32_t one_in_ = 1;
+  std::uint32_t one_in_ = kFirstOneIn;
   double measured_seconds_ = 0;
 };
 

@@ -12,6 +12,7 @@ import suite_lib as lab
 from pod_lab import IN_TIME, ROOT, RUNTIME, Runtime, said
 
 LATENCY, MEASURED = "skbtrail_path_latency_seconds", "skbtrail_path_latency_measured_seconds_total"
+SAMPLED = "skbtrail_path_latency_sampled_ratio"
 HOST, POD = "10.88.79.1", "10.88.79.2"
 PACKETS = 40
 QDISC_DELAY = 0.2    # seconds
@@ -61,8 +62,12 @@ def grown(before, after):
     return {sample: value - before.get(sample, 0) for sample, value in after.items()}
 
 
+def value_of(samples, name):
+    return next((value for sample, value in samples.items() if sample.name == name), 0)
+
+
 def measured(samples):
-    return next((value for sample, value in samples.items() if sample.name == MEASURED), 0)
+    return value_of(samples, MEASURED)
 
 
 def timed(agent, traffic):
@@ -172,6 +177,8 @@ def main():
         lab.finish()
     network = PodNetwork()
     with Runtime() as runtime, lab.Agent("--cri", runtime.socket, "--latency-percent", 100) as agent:
+        # One packet in eight to begin with; each slice with little in it doubles that.
+        lab.wait_until(lambda: value_of(agent.scrape(), SAMPLED) == 1, 6 * SLICE)
         runtime.publish([said("lat", network.netns, POD)])
         lab.wait_until(lambda: any(sample.name == "skbtrail_pods" and value for sample, value in agent.scrape().items()),
                        IN_TIME)
