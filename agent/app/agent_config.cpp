@@ -115,7 +115,7 @@ const std::vector<Row>& rows() {
       {"sessions.maxRunning", "--max-running", "4", Number{&C::sessions_max_running, 1, 16}, true,
        "trace sessions that run at once; the others wait"},
       {"sessions.maxWaiting", "--max-waiting", "1000", Number{&C::sessions_max_waiting, 1, 10'000}, true,
-       "trace sessions that wait; more are refused"},
+       "trace sessions that wait, of one namespace a half of them at most; more are refused"},
       {"log.level", "--log-level", "info",
        Choice<LogLevel>{&C::log_level,
                         {{"error", LogLevel::Error},
