@@ -62,7 +62,7 @@ struct Labels {
 };
 
 using Kind = std::variant<Text, Address, Number, Size, Seconds, YesNo, Choice<RestAuth>, Choice<Enabled>,
-                          Choice<LogLevel>, Labels>;
+                          Choice<LogLevel>, Choice<LogFormat>, Labels>;
 
 struct Row {
   std::string_view key;
@@ -122,7 +122,10 @@ const std::vector<Row>& rows() {
                          {"warning", LogLevel::Warning},
                          {"info", LogLevel::Info},
                          {"debug", LogLevel::Debug}}},
-       true, "what the agent logs of itself"},
+       true, "what the agent logs of itself; each level has those before it"},
+      {"log.format", "--log-format", "text",
+       Choice<LogFormat>{&C::log_format, {{"text", LogFormat::Text}, {"json", LogFormat::Json}}}, false,
+       "how: `text` on stderr, or `json`, lines of type `agent` on stdout, among the events"},
       {"loki.url", "--loki-url", "", Text{&C::loki_url}, false,
        "whole URL that events are pushed to, as in `https://loki:3100/loki/api/v1/push`; empty: none are"},
       {"loki.tenant", "--loki-tenant", "", Text{&C::loki_tenant}, false, "sent as `X-Scope-OrgID`"},

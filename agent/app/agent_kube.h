@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "kube/access_review.h"
 #include "kube/session_controller.h"
+#include "sink/agent_log.h"
 #include "sink/exposition.h"
 
 namespace skbtrail {
@@ -17,7 +18,8 @@ class AgentKube final {
 public:
   // Null: not asked for, or `auto` and neither a kubeconfig nor a service account is there. An error: what is needed to
   // reach an API server is wrong or missing. That it does not answer is none: it is asked again and again.
-  static Result<std::unique_ptr<AgentKube>> open(const AgentConfig& config);
+  // `log` outlives it.
+  static Result<std::unique_ptr<AgentKube>> open(const AgentConfig& config, AgentLog& log);
 
   // For the sessions' manager, which hears nothing of this before begin().
   SessionListener& listener() { return controller_.listener(); }
@@ -32,7 +34,7 @@ public:
   std::string metrics_page(ExpositionFormat format) const;
 
 private:
-  AgentKube(KubeConfig server, const AgentConfig& config);
+  AgentKube(KubeConfig server, const AgentConfig& config, AgentLog& log);
 
   std::shared_ptr<ApiEndpoint> endpoint_;
   AccessReview access_;

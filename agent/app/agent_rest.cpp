@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <utility>
 
 #include "api/peer_authorizer.h"
@@ -15,10 +14,6 @@
 
 namespace skbtrail {
 namespace {
-
-void tell(const std::string& line) {
-  std::fprintf(stderr, "skbtrail agent: REST: %s\n", line.c_str());
-}
 
 // As `skbtrail pods -o json` prints them, which knows nothing of those that are gone.
 Result<std::string> pods_page(const PodSource* pods, const std::string& why_not) {
@@ -47,8 +42,8 @@ RestApi::Settings api_settings(AgentRest::Settings& settings) {
           .pods = [pods = settings.pods, why = settings.why_no_pods] { return pods_page(pods, why); },
           .health = std::move(settings.health),
           .audit =
-              [&log = settings.log, node = settings.config.node](const AuditEntry& entry) {
-                log.accept(std::make_shared<const LineBatch>(
+              [&lines = settings.audit, node = settings.config.node](const AuditEntry& entry) {
+                lines.accept(std::make_shared<const LineBatch>(
                     LineBatch{.session = {}, .lines = {audit_line(entry, node, realtime_ns())}}));
               }};
 }
@@ -81,7 +76,7 @@ std::string audit_message(const AuditEntry& entry) {
 
 }  // namespace
 
-AgentRest::AgentRest(Settings& settings) : api_(api_settings(settings)) {}
+AgentRest::AgentRest(Settings& settings) : tell_(settings.log.teller("REST: ")), api_(api_settings(settings)) {}
 
 Result<std::unique_ptr<AgentRest>> AgentRest::start(Settings settings) {
   if (settings.config.rest_listen.empty() && settings.config.rest_socket.empty())
@@ -100,7 +95,7 @@ Result<> AgentRest::listen_on_network(const AgentConfig& config, std::unique_ptr
   std::optional<RestServer::TlsFiles> tls;
   if (!config.rest_cert_file.empty())
     tls = {.cert = config.rest_cert_file, .key = config.rest_key_file};
-  auto server = RestServer::on_network(address, tls, {.api = api_, .judge = *tokens_, .tell = tell});
+  auto server = RestServer::on_network(address, tls, {.api = api_, .judge = *tokens_, .tell = tell_});
   if (!server)
     return within("REST", std::move(server.error()));
   network_ = std::move(*server);
@@ -110,7 +105,7 @@ Result<> AgentRest::listen_on_network(const AgentConfig& config, std::unique_ptr
 
 Result<> AgentRest::listen_on_socket(const AgentConfig& config) {
   peers_ = std::make_unique<PeerAuthorizer>(::geteuid());
-  auto server = RestServer::on_path(config.rest_socket, {.api = api_, .judge = *peers_, .tell = tell});
+  auto server = RestServer::on_path(config.rest_socket, {.api = api_, .judge = *peers_, .tell = tell_});
   if (!server)
     return within("REST", std::move(server.error()));
   socket_ = std::move(*server);

@@ -35,7 +35,8 @@ public:
 struct Lab {
   ScratchFolder folder;
   FakeControl control;
-  KeptLines log;
+  KeptLines lines;
+  AgentLog log{{.level = LogLevel::Error}};
   TwoPods pods;
   AgentConfig config = [this] {
     AgentConfig wanted;
@@ -45,10 +46,13 @@ struct Lab {
   }();
 
   Result<std::unique_ptr<AgentRest>> start() {
-    return AgentRest::start(
-        {.config = config, .version = "1", .control = control, .log = log, .pods = &pods, .health = [](HealthQuestion) {
-           return std::vector<HealthCheck>{};
-         }});
+    return AgentRest::start({.config = config,
+                             .version = "1",
+                             .control = control,
+                             .audit = lines,
+                             .log = log,
+                             .pods = &pods,
+                             .health = [](HealthQuestion) { return std::vector<HealthCheck>{}; }});
   }
   std::string get(const std::string& path) const {
     HttpClient client{config.rest_socket};
