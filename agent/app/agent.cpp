@@ -50,16 +50,20 @@ Result<> Agent::start_parts() {
                                 pod_views(pods_.source.get())));
   push_ = TRY(open_log_push(config_, output_.log().teller()));
   kube_ = TRY(AgentKube::open(config_, output_.log()));
-  TRY(start_sessions());
+  start_sessions();
   if (kube_)
     kube_->begin(sessions_->manager());
+  TRY(start_rest());
   TRY(start_servers());
   next_collection_ = Monitor::Clock::now() + Monitor::kPeriod;
   return {};
 }
 
-Result<> Agent::start_sessions() {
-  const std::string why_no_pods = pods_.source ? "" : "pods are not known on this node: no container runtime";
+std::string Agent::why_no_pods() const {
+  return pods_.source ? "" : "pods are not known on this node: no container runtime";
+}
+
+void Agent::start_sessions() {
   std::vector<SessionListener*> listeners;
   if (kube_)
     listeners.push_back(&kube_->listener());
@@ -69,10 +73,14 @@ Result<> Agent::start_sessions() {
   sessions_ = std::make_unique<AgentSessions>(AgentSessions::Settings{.node = config_.node,
                                                                       .limits = limits_of(config_),
                                                                       .pods = pods_.source.get(),
-                                                                      .why_no_pods = why_no_pods,
+                                                                      .why_no_pods = why_no_pods(),
                                                                       .listeners = std::move(listeners),
                                                                       .receivers = receivers});
   sessions_->begin();
+}
+
+// After Kubernetes' side has begun, which its page of health asks.
+Result<> Agent::start_rest() {
   rest_ = TRY(AgentRest::start(
       {.config = config_,
        .version = SKBTRAIL_VERSION,
@@ -80,7 +88,7 @@ Result<> Agent::start_sessions() {
        .audit = sessions_->lines(),
        .log = output_.log(),
        .pods = pods_.source.get(),
-       .why_no_pods = why_no_pods,
+       .why_no_pods = why_no_pods(),
        .health = [this](HealthQuestion question) { return health(question); },
        .kubernetes = kube_ ? std::make_unique<KubeAuthorizer>(kube_->access(), output_.log().teller()) : nullptr}));
   return {};
@@ -123,7 +131,10 @@ std::vector<HealthCheck> Agent::health(HealthQuestion question) const {
   };
   if (question == HealthQuestion::Alive)
     return {check("loop", turned_, kStill), check("sessions", sessions_->manager().last_turn(), kStill)};
-  return {pods_health(), check("monitor", collected_, kBlind)};
+  std::vector<HealthCheck> checks{pods_health(), check("monitor", collected_, kBlind)};
+  if (kube_)
+    checks.push_back(kube_->health());
+  return checks;
 }
 
 // A node whose runtime is known to be missing is as ready as it can be: the log and a metric tell.

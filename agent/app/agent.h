@@ -47,10 +47,12 @@ public:
 private:
   Agent(AgentConfig config, AgentOutput& output) : config_(std::move(config)), output_(output) {}
   Result<> start_parts();
-  Result<> start_sessions();
+  void start_sessions();
+  Result<> start_rest();
   Result<> start_servers();
   std::vector<HealthCheck> health(HealthQuestion question) const;
   HealthCheck pods_health() const;
+  std::string why_no_pods() const;
   Result<std::string> metrics_page(ExpositionFormat format);
 
   AgentConfig config_;

@@ -48,6 +48,16 @@ AgentKube::AgentKube(KubeConfig server, const AgentConfig& config, AgentLog& log
                               .namespace_name = lease_namespace(endpoint_->config(), config),
                               .log = log.teller("kubernetes: ")}) {}
 
+HealthCheck AgentKube::health() const {
+  HealthCheck check{.name = "apiserver", .failure = {}};
+  if (!controller_.troubles().empty())
+    check.degraded =
+        "sessions of Kubernetes are not followed, the agent's log says why; those by REST and metrics go on";
+  else if (!controller_.is_current())
+    check.degraded = "the API server has not told yet which sessions there are";
+  return check;
+}
+
 std::string AgentKube::metrics_page(ExpositionFormat format) const {
   return exposition(kube_families({.requests = endpoint_->counts(),
                                    .is_leader = controller_.is_leader(),

@@ -3,8 +3,8 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "api/health.h"
 #include "app/agent_config.h"
 #include "base/result.h"
 #include "kube/access_review.h"
@@ -29,8 +29,9 @@ public:
 
   // Who somebody with a token is, and what he may do. Any thread.
   AccessReview& access() { return access_; }
-  // Why sessions of Kubernetes are not followed now; empty: they are. Any thread.
-  std::vector<std::string> troubles() const { return controller_.troubles(); }
+  // Whether it is heard what Kubernetes wants of this node. Never a failure: what REST asks for and counting go on.
+  // Details are for the log alone: anybody may read a page of health. Any thread, from begin() on.
+  HealthCheck health() const;
   std::string metrics_page(ExpositionFormat format) const;
 
 private:

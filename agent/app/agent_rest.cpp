@@ -63,12 +63,18 @@ Result<std::unique_ptr<Authorizer>> judge_of(const AgentConfig& config, std::uni
   return std::unique_ptr<Authorizer>{std::move(*tokens)};
 }
 
+// A name of a token file is bounded, one that the API server gives is not.
+std::string_view audit_user(const AuditEntry& entry) {
+  constexpr std::size_t kMaxUserBytes = 256;
+  return cut_text(entry.user, kMaxUserBytes);
+}
+
 // In words, bounded: both the names and what was wrong with them come from the client.
 std::string audit_message(const AuditEntry& entry) {
   constexpr std::size_t kMaxBytes = 512;
   constexpr std::size_t kMaxKeyBytes = 63 + 1 + 253;  // of a namespace and a name that may be
-  std::string text = entry.user + ": " + std::string(entry.verb) + " " + std::string(entry.resource) + " " +
-                     std::string(cut_text(entry.key.text(), kMaxKeyBytes));
+  std::string text = std::string(audit_user(entry)) + ": " + std::string(entry.verb) + " " +
+                     std::string(entry.resource) + " " + std::string(cut_text(entry.key.text(), kMaxKeyBytes));
   if (!entry.message.empty())
     text += ": " + entry.message;
   return std::string(cut_text(text, kMaxBytes));
@@ -132,7 +138,7 @@ EventLine audit_line(const AuditEntry& entry, const std::string& node, std::uint
   text.put(",\"message\":");
   put_json_string(text, audit_message(entry));
   text.put(",\"user\":");
-  put_json_string(text, entry.user);
+  put_json_string(text, audit_user(entry));
   text.put(",\"verb\":");
   put_json_string(text, entry.verb);
   text.put(",\"resource\":");

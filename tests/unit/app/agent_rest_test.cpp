@@ -145,6 +145,22 @@ TEST_CASE("what was done is a line of its session, whose message is bounded") {
   CHECK(bounded["message"].get<std::string>().ends_with("b: no such name"));
 }
 
+TEST_CASE("a user's name is bounded in the log, and escaped") {
+  AuditEntry entry{.user = std::string(255, 'u') + "é" + std::string(10'000, 'u'),
+                   .verb = "create",
+                   .resource = "tracesessions",
+                   .key = {.namespace_name = "shop", .name = "web"},
+                   .status = 201,
+                   .message = ""};
+  const auto line = json::parse(audit_line(entry, "n1", 1).text);
+  CHECK(line["user"] == std::string(255, 'u'));
+  CHECK(line["message"] == std::string(255, 'u') + ": create tracesessions shop/web");
+  entry.user = "a\n\x1b[31m\xff\"";
+  const auto escaped = audit_line(entry, "n1", 1).text;
+  CHECK(escaped.find_first_of("\n\x1b\xff") == std::string::npos);
+  CHECK(json::parse(escaped)["user"] == "a\n\x1b[31m\ufffd\"");
+}
+
 TEST_CASE("who did what is one line of the log") {
   const auto line = audit_line({.user = "an\"na",
                                 .verb = "create",
