@@ -20,9 +20,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Written by the agent before load. */
 const volatile bool has_data_ready = false;	/* v6.4, tracepoint sk_data_ready */
-const volatile __u64 skb_consume_udp = 0;	/* where that function begins */
-
-#define SKB_CONSUME_UDP_BYTES 256		/* more than it has */
+const volatile struct latency_code udp_readers[LATENCY_UDP_READERS] = {};	/* what is done with a datagram here */
 
 /* Written by the agent while it runs. */
 __u64 slice_began_ns = 0;		/* what was begun before is not timed: its end may have been missed */
@@ -301,14 +299,16 @@ int latency_read(struct bpf_raw_tracepoint_args *ctx)
 
 /*
  * UDP copies small packets without a word, and is done with them right after. Since v6.18 it leaves that to the CPU which
- * received them, at some later time: then they do not come from this function.
+ * received them, at some later time: then they do not come from these functions.
  */
 SEC("raw_tp/consume_skb")
 int latency_consume(struct bpf_raw_tracepoint_args *ctx)
 {
 	const u64 location = ctx->args[1];	/* v6.3 */
+	u32 nth;
 
-	if (location - skb_consume_udp < SKB_CONSUME_UDP_BYTES)
-		end_wait(ctx->args[0], LATENCY_SOCKET);
+	for (nth = 0; nth < LATENCY_UDP_READERS; nth++)
+		if (location - udp_readers[nth].begins < udp_readers[nth].bytes)
+			end_wait(ctx->args[0], LATENCY_SOCKET);
 	return 0;
 }

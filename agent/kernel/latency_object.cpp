@@ -4,6 +4,9 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
@@ -30,6 +33,22 @@ Result<std::size_t> possible_cpus() {
   if (cpus < 0)
     return fail(-cpus, "count CPUs");
   return static_cast<std::size_t>(cpus);
+}
+
+// The first one ends with a jump, so that whoever called it seems to free the packet.
+std::vector<latency_code> udp_readers(const Kallsyms& symbols) {
+  constexpr std::string_view kReaders[] = {"skb_consume_udp", "udp_recvmsg", "udpv6_recvmsg"};
+  static_assert(std::size(kReaders) == LATENCY_UDP_READERS);
+  std::vector<latency_code> readers;
+  bool is_open = false;
+  symbols.for_each([&](std::uint64_t address, std::string_view name, std::string_view) {
+    if (std::exchange(is_open, false))
+      readers.back().bytes = address - readers.back().begins;
+    is_open = readers.size() < std::size(kReaders) && std::ranges::count(kReaders, name) > 0;
+    if (is_open)
+      readers.push_back({.begins = address, .bytes = 0});
+  });
+  return readers;
 }
 
 // A slot for each CPU: as large as the value, which is a whole number of words.
@@ -77,9 +96,9 @@ Result<LatencyObject> LatencyObject::load(const HostRoot& host) {
   const bool tells_delivery = has_tracepoint("sk_data_ready");
   raw->rodata->has_data_ready = tells_delivery;
   bpf_program__set_autoload(raw->progs.latency_deliver, tells_delivery);
-  const auto done_with_udp = TRY(Kallsyms::read(host)).addresses("skb_consume_udp");
-  bpf_program__set_autoload(raw->progs.latency_consume, tells_delivery && !done_with_udp.empty());
-  raw->rodata->skb_consume_udp = done_with_udp.empty() ? 0 : done_with_udp.front();
+  const auto readers = udp_readers(TRY(Kallsyms::read(host)));
+  bpf_program__set_autoload(raw->progs.latency_consume, tells_delivery && !readers.empty());
+  std::ranges::copy(readers, std::begin(raw->rodata->udp_readers));
   if (const int err = latency_bpf::load(raw.get()))
     return fail(-err, "time packets: load the BPF programs");
   return LatencyObject{std::move(raw), tells_delivery};

@@ -20,6 +20,14 @@ enum latency_stage {
 #define LATENCY_BUCKETS 13
 #define LATENCY_FIRST_BOUND_BITS 10
 
+/* A function of the kernel. */
+struct latency_code {
+	__u64 begins;
+	__u64 bytes;		/* 0: there is none */
+};
+
+#define LATENCY_UDP_READERS 3
+
 struct latency_key {
 	__u32 netns_inum;	/* of the interface */
 	__u32 ifindex;
