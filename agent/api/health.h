@@ -16,6 +16,8 @@ enum class HealthQuestion : std::uint8_t {
 struct HealthCheck {
   std::string name;     // one word
   std::string failure;  // why it is not well; empty: it is
+  // What it does without, when that is no reason to take its work away from it; empty: nothing.
+  std::string degraded = {};
 };
 
 // Asked by the threads of servers, several at once; answers at once.
@@ -23,7 +25,8 @@ using HealthSource = std::function<std::vector<HealthCheck>(HealthQuestion)>;
 
 struct HealthPage {
   int status = 200;  // 503: one check has failed
-  std::string text;  // "[+]name ok" or "[-]name failed: why" for each, and a line that sums up
+  // "[+]name ok", "[+]name degraded: why" or "[-]name failed: why" for each, and a line that sums up.
+  std::string text;
 };
 
 HealthPage health_page(HealthQuestion question, const std::vector<HealthCheck>& checks);

@@ -109,7 +109,7 @@ void Server::take(UniqueFd socket) {
   if (tls_) {
     auto session = tls_->session();
     if (!session)
-      return settings_.tell(session.error().message);
+      return settings_.tell(LogLevel::Warning, session.error().message);
     ssl = std::move(*session);
   }
   auto& connection = connections_.emplace_back();
@@ -123,7 +123,7 @@ void Server::take(UniqueFd socket) {
         });
   } catch (const std::system_error& error) {
     connections_.pop_back();
-    settings_.tell(std::string("a connection was closed: no thread for it: ") + error.what());
+    settings_.tell(LogLevel::Warning, std::string("a connection was closed: no thread for it: ") + error.what());
   }
 }
 

@@ -3,7 +3,6 @@
 // strangers can make it hold or wait for.
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,6 +10,7 @@
 #include "api/http_service.h"
 #include "api/listener.h"
 #include "api/tls_identity.h"
+#include "base/log_level.h"
 #include "base/result.h"
 
 namespace skbtrail {
@@ -32,7 +32,7 @@ public:
     std::string name;      // of its threads: 8 letters at most
     Limits limits = {};
     // What the one who runs the agent should know, one line each; called by the server's thread.
-    std::function<void(const std::string&)> tell = [](const std::string&) {};
+    Teller tell = tell_nobody;
   };
 
   // Serves when it returns. `tls` null: in the clear.

@@ -3,7 +3,6 @@
 // socket, whose other end the kernel names.
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +10,7 @@
 #include "api/http_server.h"
 #include "api/listen_address.h"
 #include "api/rest_api.h"
+#include "base/log_level.h"
 #include "base/result.h"
 
 namespace skbtrail {
@@ -25,7 +25,7 @@ public:
     Authorizer& judge;  // outlives this
     Limits limits = {};
     // What the one who runs the agent should know, one line each; called by the server's thread.
-    std::function<void(const std::string&)> tell = [](const std::string&) {};
+    Teller tell = tell_nobody;
   };
 
   struct TlsFiles {

@@ -32,10 +32,10 @@ int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* length, c
 
 }  // namespace
 
-TlsIdentity::TlsIdentity(std::string cert_file, std::string key_file, Tell tell)
+TlsIdentity::TlsIdentity(std::string cert_file, std::string key_file, Teller tell)
     : cert_file_(std::move(cert_file)), key_file_(std::move(key_file)), tell_(std::move(tell)) {}
 
-Result<std::unique_ptr<TlsIdentity>> TlsIdentity::open(std::string cert_file, std::string key_file, Tell tell) {
+Result<std::unique_ptr<TlsIdentity>> TlsIdentity::open(std::string cert_file, std::string key_file, Teller tell) {
   std::unique_ptr<TlsIdentity> identity{new TlsIdentity(std::move(cert_file), std::move(key_file), std::move(tell))};
   identity->seen_ = TRY(identity->stamps());
   identity->context_ = TRY(identity->load());
@@ -74,11 +74,11 @@ void TlsIdentity::refresh() {
   seen_ = *now;
   auto fresh = load();
   if (!fresh) {
-    tell_("the certificate stays as it was: " + fresh.error().message);
+    tell_(LogLevel::Warning, "the certificate stays as it was: " + fresh.error().message);
     return;
   }
   context_ = std::move(*fresh);
-  tell_("certificate '" + cert_file_ + "' taken over");
+  tell_(LogLevel::Info, "certificate '" + cert_file_ + "' taken over");
 }
 
 Result<SslSession> TlsIdentity::session() {

@@ -3,12 +3,12 @@
 
 #include <openssl/ssl.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "api/file_stamp.h"
+#include "base/log_level.h"
 #include "base/result.h"
 
 namespace skbtrail {
@@ -22,10 +22,9 @@ using SslSession = std::unique_ptr<SSL, FreeSsl>;
 class TlsIdentity final {
 public:
   // Told why changed files are not taken over (once for each change), or that they are.
-  using Tell = std::function<void(const std::string&)>;
 
   // Both PEM; the certificate with its chain. EINVAL: they are none, or do not belong together.
-  static Result<std::unique_ptr<TlsIdentity>> open(std::string cert_file, std::string key_file, Tell tell);
+  static Result<std::unique_ptr<TlsIdentity>> open(std::string cert_file, std::string key_file, Teller tell);
 
   // For one new connection, with the newest files that are good: what is replaced in two steps is taken after the
   // second. TLS 1.2 or newer; HTTP/1.1 when the client asks for a protocol.
@@ -42,14 +41,14 @@ private:
     friend bool operator==(const Stamps&, const Stamps&) = default;
   };
 
-  TlsIdentity(std::string cert_file, std::string key_file, Tell tell);
+  TlsIdentity(std::string cert_file, std::string key_file, Teller tell);
   Result<Stamps> stamps() const;
   Result<Context> load() const;
   void refresh();
 
   std::string cert_file_;
   std::string key_file_;
-  Tell tell_;
+  Teller tell_;
   Context context_;
   std::optional<Stamps> seen_;  // loaded, or found to be wrong
 };

@@ -1,6 +1,5 @@
 #include "app/agent.h"
 
-#include <cstdio>
 #include <utility>
 
 #include "app/agent_push.h"
@@ -15,10 +14,6 @@ SessionLimits limits_of(const AgentConfig& config) {
   return {.max_running = config.sessions_max_running, .max_waiting = config.sessions_max_waiting};
 }
 
-void tell(const std::string& line) {
-  std::fprintf(stderr, "skbtrail agent: %s\n", line.c_str());
-}
-
 std::string session_page(const SessionManager& manager, ExpositionFormat format) {
   std::vector<SessionNumbers> numbers;
   for (auto& view : manager.list())
@@ -28,8 +23,8 @@ std::string session_page(const SessionManager& manager, ExpositionFormat format)
 
 }  // namespace
 
-Result<std::unique_ptr<Agent>> Agent::start(const AgentConfig& config) {
-  std::unique_ptr<Agent> agent{new Agent{config}};
+Result<std::unique_ptr<Agent>> Agent::start(const AgentConfig& config, AgentOutput& output) {
+  std::unique_ptr<Agent> agent{new Agent{config, output}};
   TRY(agent->start_parts());
   return agent;
 }
@@ -50,43 +45,56 @@ Result<> Agent::start_parts() {
   monitor_ = TRY(Monitor::start(host_,
                                 {.max_series = config_.metrics_max_series,
                                  .drop_entries = static_cast<std::uint32_t>(config_.metrics_drop_entries),
+                                 .latency_percent = config_.metrics_latency_percent,
+                                 .node = config_.node,
                                  .version = SKBTRAIL_VERSION,
                                  .commit = SKBTRAIL_COMMIT},
                                 pod_views(pods_.source.get())));
-  push_ = TRY(open_log_push(config_, [](const std::string& line) { tell(line); }));
-  kube_ = TRY(AgentKube::open(config_));
-  TRY(start_sessions());
+  if (!monitor_->why_untimed().empty())
+    pods_.lacks.push_back("latency of packets is not measured: " + monitor_->why_untimed());
+  push_ = TRY(open_log_push(config_, output_.log().teller()));
+  kube_ = TRY(AgentKube::open(config_, output_.log()));
+  start_sessions();
   if (kube_)
     kube_->begin(sessions_->manager());
+  TRY(start_rest());
   TRY(start_servers());
   next_collection_ = Monitor::Clock::now() + Monitor::kPeriod;
   return {};
 }
 
-Result<> Agent::start_sessions() {
-  const std::string why_no_pods = pods_.source ? "" : "pods are not known on this node: no container runtime";
+std::string Agent::why_no_pods() const {
+  return pods_.source ? "" : "pods are not known on this node: no container runtime";
+}
+
+void Agent::start_sessions() {
   std::vector<SessionListener*> listeners;
   if (kube_)
     listeners.push_back(&kube_->listener());
-  std::vector<LineReceiver*> receivers;
+  std::vector<LineReceiver*> receivers{&output_.lines()};
   if (push_)
     receivers.push_back(push_.get());
   sessions_ = std::make_unique<AgentSessions>(AgentSessions::Settings{.node = config_.node,
                                                                       .limits = limits_of(config_),
                                                                       .pods = pods_.source.get(),
-                                                                      .why_no_pods = why_no_pods,
+                                                                      .why_no_pods = why_no_pods(),
                                                                       .listeners = std::move(listeners),
                                                                       .receivers = receivers});
   sessions_->begin();
-  rest_ =
-      TRY(AgentRest::start({.config = config_,
-                            .version = SKBTRAIL_VERSION,
-                            .control = sessions_->manager(),
-                            .log = sessions_->lines(),
-                            .pods = pods_.source.get(),
-                            .why_no_pods = why_no_pods,
-                            .health = [this](HealthQuestion question) { return health(question); },
-                            .kubernetes = kube_ ? std::make_unique<KubeAuthorizer>(kube_->access(), tell) : nullptr}));
+}
+
+// After Kubernetes' side has begun, which its page of health asks.
+Result<> Agent::start_rest() {
+  rest_ = TRY(AgentRest::start(
+      {.config = config_,
+       .version = SKBTRAIL_VERSION,
+       .control = sessions_->manager(),
+       .audit = sessions_->lines(),
+       .log = output_.log(),
+       .pods = pods_.source.get(),
+       .why_no_pods = why_no_pods(),
+       .health = [this](HealthQuestion question) { return health(question); },
+       .kubernetes = kube_ ? std::make_unique<KubeAuthorizer>(kube_->access(), output_.log().teller()) : nullptr}));
   return {};
 }
 
@@ -127,7 +135,10 @@ std::vector<HealthCheck> Agent::health(HealthQuestion question) const {
   };
   if (question == HealthQuestion::Alive)
     return {check("loop", turned_, kStill), check("sessions", sessions_->manager().last_turn(), kStill)};
-  return {pods_health(), check("monitor", collected_, kBlind)};
+  std::vector<HealthCheck> checks{pods_health(), check("monitor", collected_, kBlind)};
+  if (kube_)
+    checks.push_back(kube_->health());
+  return checks;
 }
 
 // A node whose runtime is known to be missing is as ready as it can be: the log and a metric tell.
@@ -139,19 +150,23 @@ HealthCheck Agent::pods_health() const {
 // Tables are read also when nobody scrapes: they are finite.
 void Agent::turn(Monitor::Clock::time_point now) {
   turned_ = now;
+  output_.log().turn(now);
   if (const auto followed = monitor_->follow_pods(); !followed)
-    tell(followed.error().message);
+    output_.log().tell(LogLevel::Warning, followed.error().message);
+  if (const auto timed = monitor_->time_packets(now); !timed)
+    output_.log().tell(LogLevel::Warning, timed.error().message);
   if (now < next_collection_)
     return;
   next_collection_ += Monitor::kPeriod;
   if (const auto collected = monitor_->collect(now); !collected)
-    tell(collected.error().message);
+    output_.log().tell(LogLevel::Warning, collected.error().message);
   else
     collected_ = now;
 }
 
 void Agent::take_over(const AgentConfig& config) {
   config_ = reloaded(config_, config);
+  output_.log().set_level(config_.log_level);
   sessions_->manager().set_limits(limits_of(config_));
 }
 

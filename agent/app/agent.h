@@ -8,6 +8,7 @@
 #include "api/metrics_server.h"
 #include "app/agent_config.h"
 #include "app/agent_kube.h"
+#include "app/agent_output.h"
 #include "app/agent_pods.h"
 #include "app/agent_rest.h"
 #include "app/agent_sessions.h"
@@ -27,8 +28,9 @@ public:
   // And a monitor that could not read its tables for so long does not count: /readyz.
   static constexpr std::chrono::seconds kBlind{3 * Monitor::kPeriod};
 
-  // Counts, serves and takes sessions when it returns. What fails later is told in the log.
-  static Result<std::unique_ptr<Agent>> start(const AgentConfig& config);
+  // Counts, serves and takes sessions when it returns. What fails later is told in the log of `output`, which outlives
+  // it.
+  static Result<std::unique_ptr<Agent>> start(const AgentConfig& config, AgentOutput& output);
   ~Agent();
 
   // One turn of what has to be done every kFollowPods.
@@ -43,15 +45,18 @@ public:
   const std::vector<std::string>& lacks() const { return pods_.lacks; }
 
 private:
-  explicit Agent(AgentConfig config) : config_(std::move(config)) {}
+  Agent(AgentConfig config, AgentOutput& output) : config_(std::move(config)), output_(output) {}
   Result<> start_parts();
-  Result<> start_sessions();
+  void start_sessions();
+  Result<> start_rest();
   Result<> start_servers();
   std::vector<HealthCheck> health(HealthQuestion question) const;
   HealthCheck pods_health() const;
+  std::string why_no_pods() const;
   Result<std::string> metrics_page(ExpositionFormat format);
 
   AgentConfig config_;
+  AgentOutput& output_;
   HostRoot host_;
   AgentPods pods_;
   std::unique_ptr<Monitor> monitor_;

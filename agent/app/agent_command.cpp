@@ -13,6 +13,7 @@
 #include "api/listen_address.h"
 #include "app/agent.h"
 #include "app/agent_config.h"
+#include "app/agent_output.h"
 #include "app/ending.h"
 #include "app/exit_code.h"
 #include "app/file_room.h"
@@ -42,39 +43,50 @@ Result<AgentConfig> read_config(const AgentOptions& options) {
 }
 
 // A new file that is wrong changes nothing.
-void reload(Agent& agent, AgentConfig& running, const AgentOptions& options) {
+void reload(Agent& agent, AgentLog& log, AgentConfig& running, const AgentOptions& options) {
   auto wanted = read_config(options);
   if (!wanted) {
-    (void)report(within("configuration not taken over", std::move(wanted.error())), kExitUsage);
-    return;
+    return log.tell(LogLevel::Warning, within("configuration not taken over", std::move(wanted.error())).message);
   }
   for (const auto& key : needing_restart(running, *wanted))
-    std::fprintf(stderr, "skbtrail agent: '%s' has changed and waits for a restart\n", key.c_str());
+    log.tell(LogLevel::Warning, "'" + key + "' has changed and waits for a restart");
   agent.take_over(*wanted);
   running = reloaded(std::move(running), *wanted);
-  std::fprintf(stderr, "skbtrail agent: configuration taken over\n");
+  log.tell(LogLevel::Info, "configuration taken over");
+}
+
+// What is served where, and what is missing here.
+void tell_start(const Agent& agent, const AgentConfig& config, AgentLog& log) {
+  log.tell(LogLevel::Info, "metrics on " + config.metrics_listen.substr(0, config.metrics_listen.rfind(':')) + ":" +
+                               std::to_string(agent.metrics_port()));
+  for (const auto& place : agent.places())
+    log.tell(LogLevel::Info, place);
+  for (const auto& lack : agent.lacks())
+    log.tell(LogLevel::Warning, lack);
+}
+
+int fail_start(AgentLog& log, const Error& error, int exit_code) {
+  log.tell(LogLevel::Error, error.message);
+  return exit_code;
 }
 
 int run(AgentConfig config, const AgentOptions& options) {
-  if (const auto address = parse_listen_address(config.metrics_listen); !address)
-    return report(within("metrics.listen", address.error()), kExitUsage);
-  if (const auto room = make_file_room(); !room)
-    return report(room.error(), start_code(room.error()));
   const Ending ending;
-  // Scrapes are seconds apart: a heap for each thread of the server would only keep memory that another one could use.
+  // Scrapes are seconds apart: a heap for each thread would only keep memory that another one could use.
   ::mallopt(M_ARENA_MAX, 1);
-  auto agent = Agent::start(config);
+  AgentOutput output{config};
+  AgentLog& log = output.log();
+  if (const auto address = parse_listen_address(config.metrics_listen); !address)
+    return fail_start(log, within("metrics.listen", address.error()), kExitUsage);
+  if (const auto room = make_file_room(); !room)
+    return fail_start(log, room.error(), start_code(room.error()));
+  auto agent = Agent::start(config, output);
   if (!agent)
-    return report(agent.error(), start_code(agent.error()));
-  std::fprintf(stderr, "skbtrail agent: metrics on %s:%u\n",
-               config.metrics_listen.substr(0, config.metrics_listen.rfind(':')).c_str(), (*agent)->metrics_port());
-  for (const auto& place : (*agent)->places())
-    std::fprintf(stderr, "skbtrail agent: %s\n", place.c_str());
-  for (const auto& lack : (*agent)->lacks())
-    std::fprintf(stderr, "skbtrail agent: %s\n", lack.c_str());
+    return fail_start(log, agent.error(), start_code(agent.error()));
+  tell_start(**agent, config, log);
   for (int signal = 0; signal == 0 || signal == SIGHUP; signal = ending.next_within(Agent::kFollowPods)) {
     if (signal == SIGHUP)
-      reload(**agent, config, options);
+      reload(**agent, log, config, options);
     (*agent)->turn(Monitor::Clock::now());
   }
   return kExitDone;

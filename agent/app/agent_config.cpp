@@ -62,7 +62,7 @@ struct Labels {
 };
 
 using Kind = std::variant<Text, Address, Number, Size, Seconds, YesNo, Choice<RestAuth>, Choice<Enabled>,
-                          Choice<LogLevel>, Labels>;
+                          Choice<LogLevel>, Choice<LogFormat>, Labels>;
 
 struct Row {
   std::string_view key;
@@ -85,6 +85,8 @@ const std::vector<Row>& rows() {
        "series at most; what is more goes to `__overflow__`"},
       {"metrics.dropEntries", "--drop-entries", "16384", Number{&C::metrics_drop_entries, 64, 1U << 20}, false,
        "distinct drops that each of the kernel's two tables has room for"},
+      {"metrics.latencyPercent", "--latency-percent", "10", Number{&C::metrics_latency_percent, 0, 100}, false,
+       "share of the time in which packets are timed for `skbtrail_path_latency_seconds`, in slices; 0: never"},
       {"health.listen", "--health-listen", "", Address{&C::health_listen}, false,
        "where `/healthz` and `/readyz` are served; empty: beside the metrics"},
       {"rest.listen", "--rest-listen", "", Address{&C::rest_listen}, false,
@@ -115,14 +117,17 @@ const std::vector<Row>& rows() {
       {"sessions.maxRunning", "--max-running", "4", Number{&C::sessions_max_running, 1, 16}, true,
        "trace sessions that run at once; the others wait"},
       {"sessions.maxWaiting", "--max-waiting", "1000", Number{&C::sessions_max_waiting, 1, 10'000}, true,
-       "trace sessions that wait; more are refused"},
+       "trace sessions that wait, of one namespace a half of them at most; more are refused"},
       {"log.level", "--log-level", "info",
        Choice<LogLevel>{&C::log_level,
                         {{"error", LogLevel::Error},
                          {"warning", LogLevel::Warning},
                          {"info", LogLevel::Info},
                          {"debug", LogLevel::Debug}}},
-       true, "what the agent logs of itself"},
+       true, "what the agent logs of itself; each level has those before it"},
+      {"log.format", "--log-format", "text",
+       Choice<LogFormat>{&C::log_format, {{"text", LogFormat::Text}, {"json", LogFormat::Json}}}, false,
+       "how: `text` on stderr, or `json`, lines of type `agent` on stdout, among the events"},
       {"loki.url", "--loki-url", "", Text{&C::loki_url}, false,
        "whole URL that events are pushed to, as in `https://loki:3100/loki/api/v1/push`; empty: none are"},
       {"loki.tenant", "--loki-tenant", "", Text{&C::loki_tenant}, false, "sent as `X-Scope-OrgID`"},

@@ -11,13 +11,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log_level.h"
 #include "base/result.h"
 
 namespace skbtrail {
 
 enum class RestAuth : std::uint8_t { None, Kubernetes, TokenFile };
 enum class Enabled : std::uint8_t { Auto, Yes, No };
-enum class LogLevel : std::uint8_t { Error, Warning, Info, Debug };
+enum class LogFormat : std::uint8_t { Text, Json };
 
 // Checked: what is in it has passed the bounds of its key and fits the other keys.
 struct AgentConfig {
@@ -25,6 +26,7 @@ struct AgentConfig {
 
   std::string metrics_listen;  // "ADDRESS:PORT"
   std::uint64_t metrics_max_series = 0;
+  std::uint64_t metrics_latency_percent = 0;
   std::uint64_t metrics_drop_entries = 0;
   std::string health_listen;  // empty: beside the metrics
 
@@ -46,6 +48,7 @@ struct AgentConfig {
   std::uint64_t sessions_max_waiting = 0;
 
   LogLevel log_level = LogLevel::Info;
+  LogFormat log_format = LogFormat::Text;
 
   std::string loki_url;  // whole; empty: nothing is pushed
   std::string loki_tenant;

@@ -1,6 +1,5 @@
 #include "app/agent_kube.h"
 
-#include <cstdio>
 #include <optional>
 #include <utility>
 
@@ -31,26 +30,33 @@ std::string lease_namespace(const KubeConfig& server, const AgentConfig& config)
   return server.namespace_name.empty() ? kNamespaceOfNone : server.namespace_name;
 }
 
-void log(const std::string& line) {
-  std::fprintf(stderr, "skbtrail agent: kubernetes: %s\n", line.c_str());
-}
-
 }  // namespace
 
-Result<std::unique_ptr<AgentKube>> AgentKube::open(const AgentConfig& config) {
+Result<std::unique_ptr<AgentKube>> AgentKube::open(const AgentConfig& config, AgentLog& log) {
   auto server = find_config(config);
   if (!server)
     return within("kubernetes", std::move(server.error()));
   if (!*server)
     return std::unique_ptr<AgentKube>();
-  return std::unique_ptr<AgentKube>{new AgentKube(std::move(**server), config)};
+  return std::unique_ptr<AgentKube>{new AgentKube(std::move(**server), config, log)};
 }
 
-AgentKube::AgentKube(KubeConfig server, const AgentConfig& config)
+AgentKube::AgentKube(KubeConfig server, const AgentConfig& config, AgentLog& log)
     : endpoint_(std::make_shared<ApiEndpoint>(std::move(server))),
       access_(endpoint_),
-      controller_(endpoint_,
-                  {.node = config.node, .namespace_name = lease_namespace(endpoint_->config(), config), .log = log}) {}
+      controller_(endpoint_, {.node = config.node,
+                              .namespace_name = lease_namespace(endpoint_->config(), config),
+                              .log = log.teller("kubernetes: ")}) {}
+
+HealthCheck AgentKube::health() const {
+  HealthCheck check{.name = "apiserver", .failure = {}};
+  if (!controller_.troubles().empty())
+    check.degraded =
+        "sessions of Kubernetes are not followed, the agent's log says why; those by REST and metrics go on";
+  else if (!controller_.is_current())
+    check.degraded = "the API server has not told yet which sessions there are";
+  return check;
+}
 
 std::string AgentKube::metrics_page(ExpositionFormat format) const {
   return exposition(kube_families({.requests = endpoint_->counts(),

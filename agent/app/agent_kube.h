@@ -3,12 +3,13 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "api/health.h"
 #include "app/agent_config.h"
 #include "base/result.h"
 #include "kube/access_review.h"
 #include "kube/session_controller.h"
+#include "sink/agent_log.h"
 #include "sink/exposition.h"
 
 namespace skbtrail {
@@ -17,7 +18,8 @@ class AgentKube final {
 public:
   // Null: not asked for, or `auto` and neither a kubeconfig nor a service account is there. An error: what is needed to
   // reach an API server is wrong or missing. That it does not answer is none: it is asked again and again.
-  static Result<std::unique_ptr<AgentKube>> open(const AgentConfig& config);
+  // `log` outlives it.
+  static Result<std::unique_ptr<AgentKube>> open(const AgentConfig& config, AgentLog& log);
 
   // For the sessions' manager, which hears nothing of this before begin().
   SessionListener& listener() { return controller_.listener(); }
@@ -27,12 +29,13 @@ public:
 
   // Who somebody with a token is, and what he may do. Any thread.
   AccessReview& access() { return access_; }
-  // Why sessions of Kubernetes are not followed now; empty: they are. Any thread.
-  std::vector<std::string> troubles() const { return controller_.troubles(); }
+  // Whether it is heard what Kubernetes wants of this node. Never a failure: what REST asks for and counting go on.
+  // Details are for the log alone: anybody may read a page of health. Any thread, from begin() on.
+  HealthCheck health() const;
   std::string metrics_page(ExpositionFormat format) const;
 
 private:
-  AgentKube(KubeConfig server, const AgentConfig& config);
+  AgentKube(KubeConfig server, const AgentConfig& config, AgentLog& log);
 
   std::shared_ptr<ApiEndpoint> endpoint_;
   AccessReview access_;

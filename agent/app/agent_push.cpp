@@ -6,7 +6,7 @@
 
 namespace skbtrail {
 
-Result<std::unique_ptr<LogPush>> open_log_push(const AgentConfig& config, LogPush::Tell tell) {
+Result<std::unique_ptr<LogPush>> open_log_push(const AgentConfig& config, Teller tell) {
   if (config.loki_url.empty())
     return std::unique_ptr<LogPush>{};
   auto store = open_loki({.url = config.loki_url,

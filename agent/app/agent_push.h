@@ -10,6 +10,6 @@
 namespace skbtrail {
 
 // Null: none is wanted. What is wrong with the place is an error; a store that is away is none.
-Result<std::unique_ptr<LogPush>> open_log_push(const AgentConfig& config, LogPush::Tell tell);
+Result<std::unique_ptr<LogPush>> open_log_push(const AgentConfig& config, Teller tell);
 
 }  // namespace skbtrail

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <utility>
 
 #include "api/peer_authorizer.h"
@@ -15,10 +14,6 @@
 
 namespace skbtrail {
 namespace {
-
-void tell(const std::string& line) {
-  std::fprintf(stderr, "skbtrail agent: REST: %s\n", line.c_str());
-}
 
 // As `skbtrail pods -o json` prints them, which knows nothing of those that are gone.
 Result<std::string> pods_page(const PodSource* pods, const std::string& why_not) {
@@ -47,8 +42,8 @@ RestApi::Settings api_settings(AgentRest::Settings& settings) {
           .pods = [pods = settings.pods, why = settings.why_no_pods] { return pods_page(pods, why); },
           .health = std::move(settings.health),
           .audit =
-              [&log = settings.log, node = settings.config.node](const AuditEntry& entry) {
-                log.accept(std::make_shared<const LineBatch>(
+              [&lines = settings.audit, node = settings.config.node](const AuditEntry& entry) {
+                lines.accept(std::make_shared<const LineBatch>(
                     LineBatch{.session = {}, .lines = {audit_line(entry, node, realtime_ns())}}));
               }};
 }
@@ -68,12 +63,18 @@ Result<std::unique_ptr<Authorizer>> judge_of(const AgentConfig& config, std::uni
   return std::unique_ptr<Authorizer>{std::move(*tokens)};
 }
 
+// A name of a token file is bounded, one that the API server gives is not.
+std::string_view audit_user(const AuditEntry& entry) {
+  constexpr std::size_t kMaxUserBytes = 256;
+  return cut_text(entry.user, kMaxUserBytes);
+}
+
 // In words, bounded: both the names and what was wrong with them come from the client.
 std::string audit_message(const AuditEntry& entry) {
   constexpr std::size_t kMaxBytes = 512;
   constexpr std::size_t kMaxKeyBytes = 63 + 1 + 253;  // of a namespace and a name that may be
-  std::string text = entry.user + ": " + std::string(entry.verb) + " " + std::string(entry.resource) + " " +
-                     std::string(cut_text(entry.key.text(), kMaxKeyBytes));
+  std::string text = std::string(audit_user(entry)) + ": " + std::string(entry.verb) + " " +
+                     std::string(entry.resource) + " " + std::string(cut_text(entry.key.text(), kMaxKeyBytes));
   if (!entry.message.empty())
     text += ": " + entry.message;
   return std::string(cut_text(text, kMaxBytes));
@@ -81,7 +82,7 @@ std::string audit_message(const AuditEntry& entry) {
 
 }  // namespace
 
-AgentRest::AgentRest(Settings& settings) : api_(api_settings(settings)) {}
+AgentRest::AgentRest(Settings& settings) : tell_(settings.log.teller("REST: ")), api_(api_settings(settings)) {}
 
 Result<std::unique_ptr<AgentRest>> AgentRest::start(Settings settings) {
   if (settings.config.rest_listen.empty() && settings.config.rest_socket.empty())
@@ -100,7 +101,7 @@ Result<> AgentRest::listen_on_network(const AgentConfig& config, std::unique_ptr
   std::optional<RestServer::TlsFiles> tls;
   if (!config.rest_cert_file.empty())
     tls = {.cert = config.rest_cert_file, .key = config.rest_key_file};
-  auto server = RestServer::on_network(address, tls, {.api = api_, .judge = *tokens_, .tell = tell});
+  auto server = RestServer::on_network(address, tls, {.api = api_, .judge = *tokens_, .tell = tell_});
   if (!server)
     return within("REST", std::move(server.error()));
   network_ = std::move(*server);
@@ -110,7 +111,7 @@ Result<> AgentRest::listen_on_network(const AgentConfig& config, std::unique_ptr
 
 Result<> AgentRest::listen_on_socket(const AgentConfig& config) {
   peers_ = std::make_unique<PeerAuthorizer>(::geteuid());
-  auto server = RestServer::on_path(config.rest_socket, {.api = api_, .judge = *peers_, .tell = tell});
+  auto server = RestServer::on_path(config.rest_socket, {.api = api_, .judge = *peers_, .tell = tell_});
   if (!server)
     return within("REST", std::move(server.error()));
   socket_ = std::move(*server);
@@ -137,7 +138,7 @@ EventLine audit_line(const AuditEntry& entry, const std::string& node, std::uint
   text.put(",\"message\":");
   put_json_string(text, audit_message(entry));
   text.put(",\"user\":");
-  put_json_string(text, entry.user);
+  put_json_string(text, audit_user(entry));
   text.put(",\"verb\":");
   put_json_string(text, entry.verb);
   text.put(",\"resource\":");

@@ -12,6 +12,7 @@
 #include "app/agent_config.h"
 #include "base/result.h"
 #include "pods/pod_source.h"
+#include "sink/agent_log.h"
 #include "sink/line_batch.h"
 
 namespace skbtrail {
@@ -22,7 +23,8 @@ public:
     const AgentConfig& config;
     std::string version;
     SessionControl& control;          // outlives this
-    LineReceiver& log;                // outlives this; hears who started and ended what
+    LineReceiver& audit;              // outlives this; hears who started and ended what
+    AgentLog& log;                    // outlives this
     const PodSource* pods = nullptr;  // outlives this; null: not known
     std::string why_no_pods = {};     // then
     HealthSource health;
@@ -42,6 +44,7 @@ private:
   Result<> listen_on_network(const AgentConfig& config, std::unique_ptr<Authorizer> kubernetes);
   Result<> listen_on_socket(const AgentConfig& config);
 
+  Teller tell_;
   RestApi api_;
   std::unique_ptr<Authorizer> tokens_;
   std::unique_ptr<Authorizer> peers_;

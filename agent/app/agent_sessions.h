@@ -10,7 +10,6 @@
 #include "session/tracing_node.h"
 #include "sink/line_batch.h"
 #include "sink/line_fan.h"
-#include "sink/line_log.h"
 
 namespace skbtrail {
 
@@ -22,21 +21,18 @@ public:
     PodSource* pods = nullptr;     // outlives this; null: not known
     std::string why_no_pods = {};  // then
     std::vector<SessionListener*> listeners = {};
-    std::vector<LineReceiver*> receivers = {};  // of all lines, beside stdout
+    std::vector<LineReceiver*> receivers = {};  // of all lines; outlive this
   };
 
-  // Lines go to stdout from now on. Nothing runs before begin().
+  // Nothing runs before begin().
   explicit AgentSessions(const Settings& settings);
 
   void begin() { manager_.begin(); }
   SessionManager& manager() { return manager_; }
-  // Where lines go, those of the agent itself too.
+  // Where lines go, also those that tell who started and ended what.
   LineReceiver& lines() { return lines_; }
 
 private:
-  static std::vector<LineReceiver*> with(LineReceiver& first, std::vector<LineReceiver*> others);
-
-  LineLog log_;
   LineFan lines_;
   TracingNode node_;
   SessionManager manager_;  // goes first: what it ends still writes

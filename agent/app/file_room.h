@@ -1,5 +1,6 @@
 #pragma once
-// Room in the table of open files, asked for before anything is started: gRPC ends the whole process when it finds none.
+// Room in the table of open files, asked for before anything is started: gRPC ends the whole process when it finds
+// none.
 
 #include "base/result.h"
 

@@ -56,7 +56,7 @@ Error KubeAuthorizer::cannot_judge(const Error& why) {
       logged_at_ = now;
   }
   if (is_due)
-    log_("tokens cannot be judged: " + why.message);
+    log_(LogLevel::Warning, "tokens cannot be judged: " + why.message);
   return refuse(EHOSTUNREACH, "tokens cannot be judged now: the API server cannot be asked");
 }
 

@@ -3,13 +3,13 @@
 // cluster.
 
 #include <chrono>
-#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "api/authorizer.h"
+#include "base/log_level.h"
 #include "kube/access_review.h"
 
 namespace skbtrail {
@@ -17,12 +17,10 @@ namespace skbtrail {
 class KubeAuthorizer final : public Authorizer {
 public:
   using Clock = std::chrono::steady_clock;
-  // Of what the API server says when it cannot be asked: those who ask get none of it.
-  using Log = std::function<void(const std::string&)>;
   static constexpr std::chrono::seconds kLogEvery{60};
 
-  // `review` outlives this. `log`: by any thread.
-  KubeAuthorizer(AccessReview& review, Log log) : review_(review), log_(std::move(log)) {}
+  // `review` outlives this. `log` hears what the API server says when it cannot be asked: those who ask get none of it.
+  KubeAuthorizer(AccessReview& review, Teller log) : review_(review), log_(std::move(log)) {}
 
   Result<Identity> identify(const Caller& caller) override;
   Result<> permit(const Identity& identity, const Access& access) override;
@@ -31,7 +29,7 @@ private:
   Error cannot_judge(const Error& why);
 
   AccessReview& review_;
-  Log log_;
+  Teller log_;
   std::mutex mutex_;
   std::optional<Clock::time_point> logged_at_;
 };

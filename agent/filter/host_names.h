@@ -1,6 +1,6 @@
 #pragma once
-// Names in a pcap expression that libpcap would look up, which may ask DNS: whoever may only say what is traced must not
-// make the agent send queries, or wait for them. Pure.
+// Names in a pcap expression that libpcap would look up, which may ask DNS: whoever may only say what is traced must
+// not make the agent send queries, or wait for them. Pure.
 
 #include <string>
 #include <string_view>

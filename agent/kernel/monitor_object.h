@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernel/program_runs.h"
 #include "monitor_abi.h"
 
 struct monitor_bpf;
@@ -41,12 +42,6 @@ struct MonitorLosses {
 struct WatchedAddress {
   monitor_address address{};
   std::uint32_t netns_inum = 0;
-};
-
-struct ProgramRuns {
-  std::string name;
-  std::uint64_t runs = 0;
-  std::uint64_t nanoseconds = 0;
 };
 
 // Used by one thread at a time.

@@ -103,7 +103,7 @@ void LeaderLease::try_once() {
   const auto done = whatever_comes("leader election", [this] { return take_or_look(); });
   const std::string failure = done ? std::string() : done.error().message;
   if (!failure.empty() && failure != told_)
-    settings_.log("leader election: " + failure);
+    settings_.log(LogLevel::Warning, "leader election: " + failure);
   told_ = failure;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "base/log_level.h"
 #include "kube/api_client.h"
 #include "kube/lease_state.h"
 
@@ -26,7 +27,7 @@ public:
     std::string me = {};
     LeaseTimes times = {};
     std::function<void()> on_change = [] {};  // by the thread: this agent leads, or does not
-    std::function<void(const std::string&)> log = [](const std::string&) {};  // what went wrong, once
+    Teller log = tell_nobody;                 // what went wrong, once
   };
 
   // Starts a thread of its own: a lease is kept whatever else is slow.

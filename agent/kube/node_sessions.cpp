@@ -182,7 +182,8 @@ std::chrono::milliseconds NodeSessions::write(const Turn& turn) {
                                                      .most = settings_.most_wait,
                                                      .seed = std::hash<std::string>{}(settings_.node + stored->uid)});
     if (is_news)
-      settings_.log("status of session '" + key.text() + "' not written: " + written.error().message);
+      settings_.log(LogLevel::Warning,
+                    "status of session '" + key.text() + "' not written: " + written.error().message);
     if (!is_of_connection(written.error()))
       continue;
     const auto wait = backoff_.next();
@@ -215,7 +216,8 @@ void NodeSessions::write_last(const Turn& turn) {
     const auto written = write_one(*stored, found->second, turn);
     if (written)
       continue;
-    settings_.log("last status of session '" + key.text() + "' not written: " + written.error().message);
+    settings_.log(LogLevel::Warning,
+                  "last status of session '" + key.text() + "' not written: " + written.error().message);
     if (is_of_connection(written.error()))
       return;
   }
@@ -235,7 +237,8 @@ Result<> NodeSessions::write_entry(const StoredSession& stored, Part& part, cons
   if (!answer && !is_hopeless(answer.error()))
     return answer.error();
   if (!answer && answer.error().code == EINVAL) {
-    settings_.log("status of session '" + stored.key.text() + "' not taken: " + answer.error().message);
+    settings_.log(LogLevel::Warning,
+                  "status of session '" + stored.key.text() + "' not taken: " + answer.error().message);
     // Such as one entry more than there may be: nothing has been written, so that nothing is to be taken away.
     if (is_claim) {
       stop_here(stored, part);

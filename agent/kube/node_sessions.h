@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "base/log_level.h"
 #include "kube/backoff.h"
 #include "kube/node_labels.h"
 #include "kube/node_part.h"
@@ -31,7 +32,7 @@ public:
   struct Settings {
     std::string node;
     std::function<void()> wake = [] {};  // after changed()
-    std::function<void(const std::string&)> log = [](const std::string&) {};
+    Teller log = tell_nobody;
     Backoff::Duration least_wait{500};
     Backoff::Duration most_wait{10'000};
   };

@@ -53,7 +53,7 @@ SessionController::~SessionController() {
     return {};
   });
   if (!done)
-    settings_.log(done.error().message);
+    settings_.log(LogLevel::Warning, done.error().message);
 }
 
 std::unique_ptr<ListWatch> SessionController::watch(SessionKind kind) {
@@ -122,7 +122,7 @@ std::chrono::milliseconds SessionController::turn_safely(SessionControl& control
       whatever_comes("sessions", [&]() -> Result<std::chrono::milliseconds> { return turn(control); });
   if (patience)
     return *patience;
-  settings_.log(patience.error().message);
+  settings_.log(LogLevel::Warning, patience.error().message);
   return kAfterStrange;
 }
 
@@ -174,9 +174,9 @@ void SessionController::log_troubles() {
   if (troubles == told_troubles_)
     return;
   for (const auto& trouble : troubles)
-    settings_.log("sessions of Kubernetes are not followed: " + trouble);
+    settings_.log(LogLevel::Warning, "sessions of Kubernetes are not followed: " + trouble);
   if (troubles.empty())
-    settings_.log("sessions of Kubernetes are followed");
+    settings_.log(LogLevel::Info, "sessions of Kubernetes are followed");
   told_troubles_ = std::move(troubles);
 }
 

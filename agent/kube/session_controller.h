@@ -5,13 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/log_level.h"
 #include "kube/api_client.h"
 #include "kube/leader_lease.h"
 #include "kube/list_watch.h"
@@ -30,7 +30,7 @@ public:
   struct Settings {
     std::string node;
     std::string namespace_name;  // of the Lease
-    std::function<void(const std::string&)> log = [](const std::string&) {};
+    Teller log = tell_nobody;
     ListWatch::Settings watch = {};  // but for path, name and seed
     LeaseTimes lease = {};
   };

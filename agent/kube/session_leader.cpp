@@ -42,7 +42,7 @@ bool is_hopeless(const Error& error) {
 
 }  // namespace
 
-SessionLeader::SessionLeader(std::string node, std::function<void(const std::string&)> log)
+SessionLeader::SessionLeader(std::string node, Teller log)
     : node_(std::move(node)),
       log_(std::move(log)),
       backoff_(std::chrono::milliseconds(500), std::chrono::milliseconds(10'000), std::hash<std::string>{}(node_)) {}
@@ -140,14 +140,14 @@ void SessionLeader::lead(const Turn& turn, ApiClient& client) {
     if (done.error().code == ENOENT)
       continue;  // deleted meanwhile
     if (is_of_connection(done.error())) {
-      log_(done.error().message);
+      log_(LogLevel::Warning, done.error().message);
       not_before_ = turn.now + backoff_.next();
       return;
     }
     const bool is_news =
         retries_[session->uid].failed(done.error(), turn.now, {.seed = std::hash<std::string>{}(node_ + session->uid)});
     if (is_news)
-      log_("session '" + key.text() + "': " + done.error().message);
+      log_(LogLevel::Warning, "session '" + key.text() + "': " + done.error().message);
   }
   backoff_.reset();
 }
@@ -197,7 +197,7 @@ Result<> SessionLeader::write(const StoredSession& session, const OverallStatus&
   const auto event = client.create(events_path_of(session.key), event_of(session, overall, node_, turn.now_s));
   // It is a courtesy, and one that may have been done before.
   if (!event && event.error().code != EEXIST)
-    log_("session '" + session.key.text() + "': no event: " + event.error().message);
+    log_(LogLevel::Warning, "session '" + session.key.text() + "': no event: " + event.error().message);
   return {};
 }
 

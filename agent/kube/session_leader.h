@@ -4,11 +4,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
+#include "base/log_level.h"
 #include "kube/api_client.h"
 #include "kube/backoff.h"
 #include "kube/retry.h"
@@ -24,7 +24,7 @@ public:
   // Work that a leader would have done long ago: then there is none.
   static constexpr std::chrono::seconds kNumbersLate{12};
 
-  SessionLeader(std::string node, std::function<void(const std::string&)> log);
+  SessionLeader(std::string node, Teller log);
 
   struct Turn {
     const StoredSessions& stored;
@@ -64,7 +64,7 @@ private:
   bool is_to_be_deleted(const StoredSession& session, const Turn& turn) const;
 
   std::string node_;
-  std::function<void(const std::string&)> log_;
+  Teller log_;
   std::map<std::string, Told> told_;                 // by uid
   std::map<std::string, Seen> seen_;                 // by uid
   std::map<std::string, Retry> retries_;             // by uid

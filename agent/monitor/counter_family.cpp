@@ -4,17 +4,13 @@
 #include <utility>
 
 namespace skbtrail {
-namespace {
 
 bool is_outside_budget(const LabelValues& labels) {
   return std::ranges::any_of(labels,
                              [](const auto& value) { return value == kOverflowLabel || value == kDeletedLabel; });
 }
 
-}  // namespace
-
-LabelValues CounterFamily::with(LabelValues labels, const std::vector<std::size_t>& positions,
-                                std::string_view value) const {
+LabelValues with_label(LabelValues labels, const std::vector<std::size_t>& positions, std::string_view value) {
   for (const std::size_t position : positions)
     labels[position] = value;
   return labels;
@@ -30,7 +26,7 @@ void CounterFamily::add(const LabelValues& labels, std::uint64_t amount) {
   if (!is_outside_budget(labels)) {
     if (budget_->used >= budget_->limit) {
       ++capped_;
-      series_[with(labels, description_.overflowing, kOverflowLabel)] += amount;
+      series_[with_label(labels, description_.overflowing, kOverflowLabel)] += amount;
       return;
     }
     ++budget_->used;
@@ -45,7 +41,7 @@ void CounterFamily::fold(const std::function<bool(const LabelValues&)>& gone) {
       ++one;
       continue;
     }
-    folded[with(one->first, description_.deletable, kDeletedLabel)] += one->second;
+    folded[with_label(one->first, description_.deletable, kDeletedLabel)] += one->second;
     one = series_.erase(one);
     --budget_->used;
   }

@@ -26,6 +26,11 @@ struct SeriesBudget {
 // Values in the order of the family's label names.
 using LabelValues = std::vector<std::string>;
 
+// Whether these are of what found no room, or was folded.
+bool is_outside_budget(const LabelValues& labels);
+// `labels` with `value` at these positions.
+LabelValues with_label(LabelValues labels, const std::vector<std::size_t>& positions, std::string_view value);
+
 class CounterFamily final {
 public:
   struct Description {
@@ -58,8 +63,6 @@ public:
   prometheus::MetricFamily metrics() const;
 
 private:
-  LabelValues with(LabelValues labels, const std::vector<std::size_t>& positions, std::string_view value) const;
-
   Description description_;
   SeriesBudget* budget_;
   std::map<LabelValues, std::uint64_t> series_;

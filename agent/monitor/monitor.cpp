@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/clock.h"
@@ -83,7 +85,7 @@ MetricFamily lookups_family(const LookupCounts& lookups) {
   return family;
 }
 
-void append_runs(std::vector<MetricFamily>& families, const MonitorObject& object) {
+void append_runs(std::vector<MetricFamily>& families, const std::vector<ProgramRuns>& programs) {
   MetricFamily runs{"skbtrail_bpf_runs_total",
                     "Runs of each BPF program; zero unless kernel.bpf_stats_enabled is set.",
                     MetricType::Counter,
@@ -92,7 +94,7 @@ void append_runs(std::vector<MetricFamily>& families, const MonitorObject& objec
                        "Time that each BPF program ran; zero unless kernel.bpf_stats_enabled is set.",
                        MetricType::Counter,
                        {}};
-  for (const auto& program : object.runs()) {
+  for (const auto& program : programs) {
     runs.metric.push_back(counter_metric({{"program", program.name}}, static_cast<double>(program.runs)));
     seconds.metric.push_back(
         counter_metric({{"program", program.name}}, static_cast<double>(program.nanoseconds) / 1e9));
@@ -116,7 +118,25 @@ Monitor::Monitor(const HostRoot& host, const MonitorOptions& options, PodViews p
 Result<std::unique_ptr<Monitor>> Monitor::start(const HostRoot& host, const MonitorOptions& options, PodViews pods) {
   const std::uint32_t netns_inum = TRY(own_netns(host));
   auto source = TRY(DropSource::start(host, {.drop_entries = options.drop_entries, .host_netns_inum = netns_inum}));
-  return std::unique_ptr<Monitor>(new Monitor(host, options, std::move(pods), std::move(source), netns_inum));
+  std::unique_ptr<Monitor> monitor{new Monitor(host, options, std::move(pods), std::move(source), netns_inum)};
+  monitor->start_timing();
+  return monitor;
+}
+
+// A kernel that does not let us time packets still counts drops.
+void Monitor::start_timing() {
+  if (options_.latency_percent == 0)
+    return;
+  auto latency = PathLatency::start(host_, options_.latency_percent, options_.node, budget_);
+  if (latency)
+    latency_.emplace(std::move(*latency));
+  else
+    why_untimed_ = latency.error().message;
+}
+
+Result<> Monitor::time_packets(Clock::time_point now) {
+  const std::lock_guard lock{mutex_};
+  return latency_ ? latency_->turn(now, *pods_()) : Result<>{};
 }
 
 Result<> Monitor::follow_pods() {
@@ -171,6 +191,8 @@ void Monitor::forget(const PodView& pods, Clock::time_point now) {
   SeriesNames named;
   drops_.name(named);
   links_.name(named);
+  if (latency_)
+    latency_->ledger().name(named);
   const SeriesNames gone{
       .pods = pods_gone_.missing(
           named.pods, [&](const PodName& pod) { return pods.exists(pod.first, pod.second); }, now),
@@ -179,6 +201,8 @@ void Monitor::forget(const PodView& pods, Clock::time_point now) {
   };
   drops_.forget(gone);
   links_.forget(gone, named);
+  if (latency_)
+    latency_->ledger().forget(gone);
 }
 
 Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
@@ -192,6 +216,9 @@ Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
       all.push_back(family->metrics());
       capped.metric.push_back(counter_metric({{"metric", family->name()}}, static_cast<double>(family->capped())));
     }
+  if (latency_)
+    capped.metric.push_back(counter_metric({{"metric", latency_->ledger().family().name()}},
+                                           static_cast<double>(latency_->ledger().family().capped())));
   append_softnet(all, host_);
   all.push_back(std::move(capped));
   all.push_back(gauge_of("skbtrail_series", "Series of this page that count towards the limit.",
@@ -214,7 +241,13 @@ Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
                          "the node's.",
                          static_cast<double>(addresses_left_out_)));
   all.push_back(lookups_family(drops_.lookups()));
-  append_runs(all, source_.object());
+  auto programs = source_.object().runs();
+  if (latency_) {
+    for (auto& family : TRY(latency_->families()))
+      all.push_back(std::move(family));
+    std::ranges::move(latency_->runs(), std::back_inserter(programs));
+  }
+  append_runs(all, programs);
   all.push_back({"skbtrail_build_info",
                  "What this agent was built from.",
                  MetricType::Gauge,

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "monitor/drop_source.h"
 #include "monitor/gone_since.h"
 #include "monitor/link_ledger.h"
+#include "monitor/path_latency.h"
 #include "monitor/pod_view.h"
 #include "monitor/series_names.h"
 
@@ -27,6 +29,8 @@ namespace skbtrail {
 struct MonitorOptions {
   std::size_t max_series = 20'000;
   std::uint32_t drop_entries = 16'384;  // distinct drops that the kernel's table holds
+  std::uint64_t latency_percent = 0;    // of the time in which packets are timed; 0: never
+  std::string node = {};                // its name: nodes time packets at different moments
   std::string version = {};
   std::string commit = {};  // empty: not built from a repository
 };
@@ -53,6 +57,10 @@ public:
   // Hands the kernel what it must know of pods. Whoever owns the monitor calls it often, at least once a second: a
   // drop that the node's own namespace makes before is the node's. Any thread.
   Result<> follow_pods();
+  // Begins and ends the slices in which packets are timed; called at least ten times a second. Any thread.
+  Result<> time_packets(Clock::time_point now);
+  // Why packets are not timed though they should be; empty: they are, or need not be.
+  const std::string& why_untimed() const { return why_untimed_; }
   // All metrics as of `now`, or of the last collection if that is younger than kFreshness. Any thread.
   Result<Families> collect(Clock::time_point now);
 
@@ -60,6 +68,7 @@ private:
   Monitor(const HostRoot& host, const MonitorOptions& options, PodViews pods, DropSource source,
           std::uint32_t netns_inum);
 
+  void start_timing();
   Result<> follow(const std::shared_ptr<const PodView>& pods);
   Result<> read_drops(const PodView& pods);
   Result<> read_node(const PodView& pods);
@@ -74,6 +83,8 @@ private:
   SeriesBudget budget_;
   DropLedger drops_;
   LinkLedger links_;
+  std::optional<PathLatency> latency_ = {};
+  std::string why_untimed_ = {};
   GoneSince<PodName> pods_gone_{kGrace};
   GoneSince<std::string> interfaces_gone_{kGrace};
   std::shared_ptr<const PodView> followed_;

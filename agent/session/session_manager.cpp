@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "session/waiting_line.h"
 #include "sink/json_event.h"
 #include "sink/json_text.h"
 
@@ -18,6 +19,11 @@ std::int64_t unix_now() {
 
 std::string quoted(const SessionKey& key) {
   return "session '" + key.text() + "'";
+}
+
+// Whose share of the line it takes.
+std::string owner_of(const SessionKey& key) {
+  return key.namespace_name.empty() ? "the cluster" : "namespace '" + key.namespace_name + "'";
 }
 
 // As one that starts to tell what follows.
@@ -96,9 +102,15 @@ void SessionManager::turn(Clock::time_point now) {
 Result<> SessionManager::check_place(const SessionKey& key) const {
   if (entries_.contains(key))
     return refuse(EEXIST, quoted(key) + " exists already");
-  if (waiting() >= limits_.max_waiting)
+  const LinePlaces places{.most = limits_.max_waiting, .taken = waiting(), .own = waiting_of(key.namespace_name)};
+  if (places.left() == 0)
     return refuse(EAGAIN, quoted(key) + ": " + std::to_string(limits_.max_waiting) +
                               " sessions wait on this node already: delete some, or wait until they have run");
+  if (!may_wait(places))
+    return refuse(EAGAIN, quoted(key) + ": " + owner_of(key) + " has its share of sessions.maxWaiting (" +
+                              std::to_string(places.most) + ") already: " + std::to_string(places.own) +
+                              " wait on this node, and " + std::to_string(places.left()) +
+                              " are left for others: delete some, or wait until they have run");
   return {};
 }
 
@@ -201,23 +213,23 @@ void SessionManager::finish(Entry& entry, Clock::time_point now) {
     entry.view.status.ended_s = unix_now();
 }
 
+// Namespace by namespace, the oldest of each first.
 void SessionManager::start_waiting(Clock::time_point now) {
-  std::vector<Entry*> line;
+  WaitingLine line;
   for (auto& [key, entry] : entries_)
-    if (!entry.run && entry.view.status.phase == SessionPhase::Pending)
-      line.push_back(&entry);
-  std::ranges::sort(line, {}, &Entry::number);
+    if (is_waiting(entry) && may_start(entry, now))
+      line.add(key, entry.number);
   std::size_t room = limits_.max_running - std::min(limits_.max_running, running() + leaving_.size());
-  for (Entry* entry : line) {
-    if (!may_start(*entry, now))
-      continue;
+  while (const SessionKey* key = line.take_after(last_turn_of_)) {
+    auto& entry = entries_.at(*key);
     if (room == 0) {
-      entry->view.status.message = "waits for its turn: " + std::to_string(limits_.max_running) +
-                                   " sessions run on this node, which is the most";
+      entry.view.status.message = "waits for its turn: " + std::to_string(limits_.max_running) +
+                                  " sessions run on this node, which is the most";
       continue;
     }
     --room;
-    run(*entry);
+    last_turn_of_ = key->namespace_name;
+    run(entry);
   }
 }
 
@@ -338,14 +350,23 @@ void SessionManager::tell_phase(const Entry& entry) const {
   entry.feed->accept(batch);
 }
 
+bool SessionManager::is_waiting(const Entry& entry) {
+  return !entry.run && entry.view.status.phase == SessionPhase::Pending;
+}
+
 std::size_t SessionManager::running() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(entries_, [](const auto& one) { return one.second.run != nullptr; }));
 }
 
 std::size_t SessionManager::waiting() const {
-  return static_cast<std::size_t>(std::ranges::count_if(entries_, [](const auto& one) {
-    return !one.second.run && one.second.view.status.phase == SessionPhase::Pending;
+  return static_cast<std::size_t>(
+      std::ranges::count_if(entries_, [](const auto& one) { return is_waiting(one.second); }));
+}
+
+std::size_t SessionManager::waiting_of(const std::string& namespace_name) const {
+  return static_cast<std::size_t>(std::ranges::count_if(entries_, [&namespace_name](const auto& one) {
+    return one.first.namespace_name == namespace_name && is_waiting(one.second);
   }));
 }
 

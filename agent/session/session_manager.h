@@ -1,6 +1,7 @@
 #pragma once
-// SessionManager: the sessions of this node from their acceptance to their end. Bounded: so many run, so many wait, in
-// the order in which they came. Every start and end goes through its one thread, `control`.
+// SessionManager: the sessions of this node from their acceptance to their end. Bounded: so many run, so many wait, and
+// no namespace can keep the others from either (see WaitingLine). Every start and end goes through its one thread,
+// `control`.
 
 #include <atomic>
 #include <chrono>
@@ -91,7 +92,9 @@ private:
   void tell(const std::vector<SessionView>& views);
   void tell_phase(const Entry& entry) const;
   std::size_t running() const;
+  static bool is_waiting(const Entry& entry);
   std::size_t waiting() const;
+  std::size_t waiting_of(const std::string& namespace_name) const;
 
   SessionNode& node_;
   SessionLimits limits_;
@@ -104,6 +107,7 @@ private:
   std::atomic<Clock::rep> turned_ = Clock::now().time_since_epoch().count();
   Entries entries_;
   std::uint64_t next_number_ = 0;
+  std::optional<std::string> last_turn_of_;           // the namespace whose session started last
   std::vector<std::unique_ptr<SessionRun>> leaving_;  // of sessions that are no more, until their probes are off
   std::jthread thread_;                               // last: it uses all of the above
 };

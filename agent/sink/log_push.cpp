@@ -20,7 +20,7 @@ std::uint64_t lines_of(std::span<const std::shared_ptr<const LineBatch>> batches
 
 }  // namespace
 
-LogPush::LogPush(Settings settings, std::unique_ptr<LogStore> store, Tell tell)
+LogPush::LogPush(Settings settings, std::unique_ptr<LogStore> store, Teller tell)
     : settings_(std::move(settings)),
       store_(std::move(store)),
       tell_(std::move(tell)),
@@ -176,12 +176,12 @@ void LogPush::note_failure(const std::string& why) {
     return;
   failing_ = true;
   told_at_ = now;
-  tell_(why);
+  tell_(LogLevel::Warning, why);
 }
 
 void LogPush::note_success() {
   if (std::exchange(failing_, false))
-    tell_("the log store takes lines again");
+    tell_(LogLevel::Info, "the log store takes lines again");
 }
 
 }  // namespace skbtrail

@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -15,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/log_level.h"
 #include "sink/json_event.h"
 #include "sink/line_batch.h"
 #include "sink/loki_body.h"
@@ -69,7 +69,6 @@ public:
     std::chrono::milliseconds longest_wait{30'000};
   };
   // What people should know, one line; thread `push`, once a minute at most for failures.
-  using Tell = std::function<void(const std::string&)>;
 
   // So long the destructor waits for the store to take what is left.
   static constexpr std::chrono::seconds kFarewell{2};
@@ -77,7 +76,7 @@ public:
   static constexpr std::chrono::seconds kLongestAsked{60};
   static constexpr std::chrono::minutes kTellEvery{1};
 
-  LogPush(Settings settings, std::unique_ptr<LogStore> store, Tell tell);
+  LogPush(Settings settings, std::unique_ptr<LogStore> store, Teller tell);
   ~LogPush() override;
   LogPush(const LogPush&) = delete;
   LogPush& operator=(const LogPush&) = delete;
@@ -104,7 +103,7 @@ private:
 
   Settings settings_;
   std::unique_ptr<LogStore> store_;
-  Tell tell_;
+  Teller tell_;
   // Of the thread alone.
   std::minstd_rand chance_;
   bool failing_ = false;

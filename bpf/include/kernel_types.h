@@ -46,11 +46,16 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct device {
+	struct device *parent;		/* of a network device: the hardware it is of; NULL: none */
+};
+
 struct net_device {
 	char name[16];
 	int ifindex;
 	unsigned int mtu;
 	possible_net_t nd_net;
+	struct device dev;
 };
 
 struct dst_entry {
@@ -85,6 +90,7 @@ struct sock_cgroup_data___5_14 {
 
 struct sock {
 	struct sock_common __sk_common;
+	u16 sk_protocol;			/* v5.6 as plain u16 */
 	struct sock_cgroup_data sk_cgrp_data;	/* CONFIG_SOCK_CGROUP_DATA */
 };
 
@@ -123,6 +129,7 @@ struct sk_buff {
 	unsigned int end;
 	unsigned char *head;
 	unsigned char *data;
+	u64 tstamp;			/* of a packet that TCP sends: when it may leave, by CLOCK_MONOTONIC */
 };
 
 /* Until v6.2 a bit says whether vlan_tci is valid; then vlan_all (protocol and tag) != 0 says so. */

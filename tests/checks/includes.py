@@ -26,10 +26,10 @@ RESERVED = [
     (re.compile(r"<prometheus/"), {"sink", "monitor"}, "sink/ and monitor/ alone know prometheus-cpp"),
     (re.compile(r"<httplib"), {"api", "kube"}, "api/ and kube/ alone know HTTP"),
     (re.compile(r"<openssl/"), {"api", "kube"}, "api/ and kube/ alone know TLS"),
-    (re.compile(r'"monitor_abi\.h"'), {"kernel", "monitor"}, "the monitor's maps are for kernel/ and monitor/"),
+    (re.compile(r'"(?:monitor|latency)_abi\.h"'), {"kernel", "monitor"}, "the monitor's maps are for kernel/ and monitor/"),
     (re.compile(r'"(?:trace|task)_abi\.h"'), {"kernel", "filter", "decode"}, "the contract with bpf/ is for kernel/, filter/ and decode/"),
 ]
-ABIS = ("trace_abi.h", "task_abi.h", "monitor_abi.h")
+ABIS = ("trace_abi.h", "task_abi.h", "monitor_abi.h", "latency_abi.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(<[^>]+>|"[^"]+")', re.MULTILINE)
 
 

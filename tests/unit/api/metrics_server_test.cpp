@@ -94,8 +94,7 @@ TEST_CASE("a request line that is too long, and a body, are refused") {
   REQUIRE(server);
   const auto port = (*server)->port();
   CHECK(get(port, "/metrics?" + std::string(3000, 'x')).find(" 414 ") != std::string::npos);
-  CHECK(ask(port, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n").find(" 413 ") !=
-        std::string::npos);
+  CHECK(ask(port, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n").find(" 413 ") != std::string::npos);
   CHECK(get(port, "/metrics").find("page") != std::string::npos);
 }
 

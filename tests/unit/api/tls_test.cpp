@@ -129,7 +129,7 @@ struct Secured {
     write(make_certificate("first"));
     auto started = RestServer::on_network(
         {.host = "127.0.0.1", .port = 0}, RestServer::TlsFiles{folder.path("tls.crt"), folder.path("tls.key")},
-        {.api = rest.api, .judge = rest.judge, .limits = limits, .tell = [this](const std::string& line) {
+        {.api = rest.api, .judge = rest.judge, .limits = limits, .tell = [this](LogLevel, const std::string& line) {
            const std::lock_guard lock{mutex};
            told.push_back(line);
          }});

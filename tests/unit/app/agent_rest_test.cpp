@@ -35,7 +35,8 @@ public:
 struct Lab {
   ScratchFolder folder;
   FakeControl control;
-  KeptLines log;
+  KeptLines lines;
+  AgentLog log{{.level = LogLevel::Error}};
   TwoPods pods;
   AgentConfig config = [this] {
     AgentConfig wanted;
@@ -45,10 +46,13 @@ struct Lab {
   }();
 
   Result<std::unique_ptr<AgentRest>> start() {
-    return AgentRest::start(
-        {.config = config, .version = "1", .control = control, .log = log, .pods = &pods, .health = [](HealthQuestion) {
-           return std::vector<HealthCheck>{};
-         }});
+    return AgentRest::start({.config = config,
+                             .version = "1",
+                             .control = control,
+                             .audit = lines,
+                             .log = log,
+                             .pods = &pods,
+                             .health = [](HealthQuestion) { return std::vector<HealthCheck>{}; }});
   }
   std::string get(const std::string& path) const {
     HttpClient client{config.rest_socket};
@@ -139,6 +143,22 @@ TEST_CASE("what was done is a line of its session, whose message is bounded") {
   const auto bounded = json::parse(audit_line(entry, "n1", 1).text);
   CHECK(bounded["session"].is_null());
   CHECK(bounded["message"].get<std::string>().ends_with("b: no such name"));
+}
+
+TEST_CASE("a user's name is bounded in the log, and escaped") {
+  AuditEntry entry{.user = std::string(255, 'u') + "é" + std::string(10'000, 'u'),
+                   .verb = "create",
+                   .resource = "tracesessions",
+                   .key = {.namespace_name = "shop", .name = "web"},
+                   .status = 201,
+                   .message = ""};
+  const auto line = json::parse(audit_line(entry, "n1", 1).text);
+  CHECK(line["user"] == std::string(255, 'u'));
+  CHECK(line["message"] == std::string(255, 'u') + ": create tracesessions shop/web");
+  entry.user = "a\n\x1b[31m\xff\"";
+  const auto escaped = audit_line(entry, "n1", 1).text;
+  CHECK(escaped.find_first_of("\n\x1b\xff") == std::string::npos);
+  CHECK(json::parse(escaped)["user"] == "a\n\x1b[31m\ufffd\"");
 }
 
 TEST_CASE("who did what is one line of the log") {

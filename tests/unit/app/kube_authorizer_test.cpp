@@ -20,7 +20,7 @@ TEST_CASE("an API server that cannot be asked is told without its details, which
   });
   AccessReview review(server.endpoint());
   std::vector<std::string> logged;
-  KubeAuthorizer judge(review, [&](const std::string& line) { logged.push_back(line); });
+  KubeAuthorizer judge(review, [&](LogLevel, const std::string& line) { logged.push_back(line); });
   const auto identity = judge.identify({.token = "t"});
   REQUIRE_FALSE(identity);
   CHECK(identity.error().code == EHOSTUNREACH);
@@ -38,7 +38,7 @@ TEST_CASE("only the API server's word makes somebody nobody, or one who may not"
     give(response, R"({"status":{"authenticated":false,"allowed":false}})");
   });
   AccessReview review(server.endpoint());
-  KubeAuthorizer judge(review, [](const std::string&) {});
+  KubeAuthorizer judge(review, tell_nobody);
   CHECK(judge.identify({.token = "t"}).error().code == EACCES);
   CHECK(judge.identify({.token = "\xff"}).error().code == EACCES);
   CHECK(judge.permit({.name = "ann"}, {.verb = "get", .group = "g", .resource = "x"}).error().code == EPERM);

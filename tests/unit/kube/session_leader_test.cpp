@@ -18,7 +18,7 @@ struct Lab {
   }};
   ApiClient client{server.endpoint()};
   std::vector<std::string> log;
-  SessionLeader leader{"n1", [this](const std::string& line) { log.push_back(line); }};
+  SessionLeader leader{"n1", [this](LogLevel, const std::string& line) { log.push_back(line); }};
   StoredSessions stored;
   SessionLeader::Clock::time_point now = SessionLeader::Clock::now();
 

@@ -59,9 +59,9 @@ public:
   std::vector<SessionView> views;
 };
 
-TraceSession session_named(const std::string& name) {
+TraceSession session_named(const std::string& name, const std::string& space = "shop") {
   TraceSession session;
-  session.key = {.namespace_name = "shop", .name = name};
+  session.key = {.namespace_name = space, .name = name};
   session.spec.pod_names = {"web-0"};
   return session;
 }
@@ -70,7 +70,7 @@ struct Lab {
   FakeNode node;
   Heard heard;
   KeptLines lines;
-  SessionManager manager{node, {.max_running = 2, .max_waiting = 3}, "n1", {&heard}, {&lines}};
+  SessionManager manager{node, {.max_running = 2, .max_waiting = 6}, "n1", {&heard}, {&lines}};
   SessionManager::Clock::time_point now = SessionManager::Clock::now();
 
   void turn(std::chrono::milliseconds later = 0ms) {
@@ -120,6 +120,7 @@ TEST_CASE("at most the limit runs, the rest waits in the order in which it came,
   const auto refused = lab.manager.start(session_named("f"), SessionOrigin::Rest);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == EAGAIN);
+  lab.manager.set_limits({.max_running = 2, .max_waiting = 3});
   for (const char* name : {"c", "b", "a", "d", "e"}) {
     REQUIRE(lab.node.played.contains(name));
     lab.node.played[name]->status.phase = SessionPhase::Completed;
@@ -134,6 +135,45 @@ TEST_CASE("at most the limit runs, the rest waits in the order in which it came,
   for (const auto& session : lab.node.started)
     order += session.key.name;
   CHECK(order == "cbade");
+}
+
+TEST_CASE("a namespace that fills its share of the line is refused with the cause, and others still find a place") {
+  Lab lab;
+  lab.manager.set_limits({.max_running = 0, .max_waiting = 6});
+  for (const char* name : {"a", "b", "c"})
+    REQUIRE(lab.manager.start(session_named(name), SessionOrigin::Rest));
+  const auto refused = lab.manager.start(session_named("d"), SessionOrigin::Rest);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == EAGAIN);
+  CHECK(refused.error().message ==
+        "session 'shop/d': namespace 'shop' has its share of sessions.maxWaiting (6) already: 3 wait on this node, and "
+        "3 are left for others: delete some, or wait until they have run");
+  CHECK(lab.manager.start(session_named("a", "bank"), SessionOrigin::Kubernetes));
+  CHECK(lab.manager.start(session_named("a", ""), SessionOrigin::Kubernetes));
+  const auto of_cluster = lab.manager.start(session_named("b", ""), SessionOrigin::Kubernetes);
+  REQUIRE_FALSE(of_cluster);
+  CHECK(of_cluster.error().message.find("the cluster has its share") != std::string::npos);
+}
+
+TEST_CASE("namespaces take turns, however many of one came first") {
+  Lab lab;
+  lab.manager.set_limits({.max_running = 0, .max_waiting = 100});
+  for (const char* name : {"s1", "s2", "s3", "s4"})
+    REQUIRE(lab.manager.start(session_named(name), SessionOrigin::Rest));
+  for (const char* name : {"b1", "b2"})
+    REQUIRE(lab.manager.start(session_named(name, "bank"), SessionOrigin::Rest));
+  REQUIRE(lab.manager.start(session_named("c1", ""), SessionOrigin::Kubernetes));
+  lab.manager.set_limits({.max_running = 1, .max_waiting = 100});
+  std::string order;
+  for (int sessions = 0; sessions < 7; ++sessions) {
+    lab.turn();
+    REQUIRE(lab.node.started.size() == static_cast<std::size_t>(sessions) + 1);
+    const std::string name = lab.node.started.back().key.name;
+    order += name + " ";
+    lab.node.played[name]->status.phase = SessionPhase::Completed;
+    lab.node.played[name]->ended = true;
+  }
+  CHECK(order == "c1 b1 s1 b2 s2 s3 s4 ");
 }
 
 TEST_CASE("a session that nobody's pod is selected by here is not attached until one comes, and then has less time") {

@@ -67,7 +67,7 @@ private:
 struct Pushed {
   explicit Pushed(LogPush::Settings settings = quick()) {
     push = std::make_unique<LogPush>(std::move(settings), std::make_unique<ScriptedStore>(store),
-                                     [this](const std::string& line) { told.push_back(line); });
+                                     [this](LogLevel, const std::string& line) { told.push_back(line); });
   }
 
   static LogPush::Settings quick() {

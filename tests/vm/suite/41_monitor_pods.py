@@ -8,19 +8,17 @@ network is left to the lab.
 
 import collections
 import contextlib
-import json
 import os
 import pathlib
 import re
 import socket
-import subprocess
-import tempfile
 
 import suite_lib as lab
 from drop_lab import BURST, CAUSES, V4, V6, Network, Traffic
+from pod_lab import RUNTIME, Runtime
+from pod_lab import said as said_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-RUNTIME = ROOT / "build/release/tests/scripted_runtime"
 HAS_REASONS = lab.kernel_version() >= (5, 17)
 IN_LAB = "SKBTRAIL_LAB_KERNEL" in os.environ
 ROUNDS = 3
@@ -37,34 +35,8 @@ def reason(*names):
     return set(names) if HAS_REASONS else {"NOT_SPECIFIED"}
 
 
-class Runtime:
-    """The scripted runtime, as a `with` block, and what it says."""
-
-    def __init__(self):
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="runtime-", dir="/dev/shm"))
-        self.socket, self._script = self._folder / "cri.sock", self._folder / "pods.json"
-        self._process = None
-
-    def __enter__(self):
-        self.publish([])
-        self._process = lab.start(RUNTIME, self.socket, self._script, stderr=subprocess.STDOUT)
-        if not lab.wait_until(self.socket.exists, IN_TIME):
-            raise RuntimeError("the scripted runtime does not listen")
-        return self
-
-    def __exit__(self, *_):
-        self._process.terminate()
-        self._process.wait(IN_TIME)
-
-    def publish(self, pods):
-        half = self._script.with_suffix(".half")
-        half.write_text(json.dumps(pods))
-        half.rename(self._script)
-
-
 def said(name, netns, *ips):
-    return {"id": f"{name}{SUFFIX}", "namespace": "shop", "name": name, "uid": f"uid-{name}{SUFFIX}",
-            "netns": netns.path, "ips": list(ips), "labels": {}}
+    return said_of(name, netns, *ips, suffix=SUFFIX)
 
 
 class Pod:

@@ -1,0 +1,59 @@
+#pragma once
+// PathLatency: times packets in slices, and keeps what came out. Used by one thread at a time.
+
+#include <prometheus/metric_family.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "kernel/latency_object.h"
+#include "monitor/latency_ledger.h"
+#include "monitor/slice_schedule.h"
+
+namespace skbtrail {
+
+class PathLatency final {
+public:
+  using Time = SliceSchedule::Time;
+
+  // After so many times in a slice, or more, the next one times every other packet; after a quarter of them, twice as
+  // many. It begins in between, so that a busy node does not pay for finding out.
+  static constexpr std::uint64_t kManyTimes = 20'000;
+  static constexpr std::uint32_t kMaxOneIn = 256;
+  static constexpr std::uint32_t kFirstOneIn = 8;
+
+  // `percent` of the time, 1 to 100. The budget must outlive this.
+  static Result<PathLatency> start(const HostRoot& host, std::uint64_t percent, const std::string& node,
+                                   SeriesBudget& budget);
+
+  // Begins and ends slices; call it often, at least ten times a second. An error is told once for each slice that it
+  // spoils.
+  Result<> turn(Time now, const PodView& pods);
+
+  LatencyLedger& ledger() { return ledger_; }
+  const LatencyLedger& ledger() const { return ledger_; }
+  std::vector<ProgramRuns> runs() const { return object_.runs(); }
+  Result<std::vector<prometheus::MetricFamily>> families() const;
+
+private:
+  PathLatency(LatencyObject object, SliceSchedule schedule, SeriesBudget& budget)
+      : object_(std::move(object)), schedule_(schedule), ledger_(budget) {}
+
+  Result<> begin(Time now);
+  Result<> end(Time now, const PodView& pods);
+  void adapt(std::uint64_t times);
+
+  LatencyObject object_;
+  SliceSchedule schedule_;
+  LatencyLedger ledger_;
+  std::optional<std::int64_t> slice_ = {};  // that was begun, or tried, last
+  Time began_{};
+  std::uint32_t one_in_ = kFirstOneIn;
+  double measured_seconds_ = 0;
+};
+
+}  // namespace skbtrail
