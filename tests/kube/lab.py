@@ -1,15 +1,19 @@
 """A real API server of its own: etcd and kube-apiserver in this process' network namespace, with everything that they
 write in one temporary folder, and the agents that are its nodes. Nothing of it is left when the namespaces end."""
 
+import collections
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 
 SERVER = "https://127.0.0.1:6443"
@@ -52,28 +56,44 @@ def stop(process, how=signal.SIGTERM):
         process.wait()
 
 
+def openssl(*words, stdin=None):
+    subprocess.run(["openssl", *words], check=True, capture_output=True, text=True, input=stdin)
+
+
 class Cluster:
     """`programs` is the folder with kube-apiserver and kubectl."""
 
     def __init__(self, home, programs):
         self.home, self.programs = home, programs
+        self.certs = home / "certs"
         self.etcd = self.server = None
         self.write_files()
 
     def write_files(self):
         for name in ("etcd", "certs"):
             (self.home / name).mkdir()
-        subprocess.run(["openssl", "genrsa", "-out", self.home / "account.key", "2048"], check=True,
-                       capture_output=True)
+        openssl("genrsa", "-out", self.home / "account.key", "2048")
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=lab", "-days", "2",
+                "-keyout", self.certs / "ca.key", "-out", self.certs / "ca.crt")
+        self.renew_certificate()
         lines = [f'token-of-{name},{name},uid-{name},"{group}"' for name, group in TOKENS.items()]
         (self.home / "tokens.csv").write_text("\n".join(lines) + "\n")
         for name in TOKENS:
             (self.home / f"{name}.kubeconfig").write_text(json.dumps(self.kubeconfig(name)))
 
+    def renew_certificate(self):
+        """Another key and certificate for the server, of the same authority; it serves them when it starts next."""
+        request = self.certs / "server.csr"
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=kube-apiserver",
+                "-keyout", self.certs / "server.key", "-out", request)
+        openssl("x509", "-req", "-in", request, "-CA", self.certs / "ca.crt", "-CAkey", self.certs / "ca.key",
+                "-CAcreateserial", "-days", "2", "-extfile", "/dev/stdin", "-out", self.certs / "server.crt",
+                stdin="subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+
     def kubeconfig(self, user):
         return {"apiVersion": "v1", "kind": "Config", "current-context": "lab",
                 "clusters": [{"name": "lab", "cluster": {"server": SERVER,
-                                                         "certificate-authority": "certs/apiserver.crt"}}],
+                                                         "certificate-authority": "certs/ca.crt"}}],
                 "users": [{"name": user, "user": {"token": f"token-of-{user}"}}],
                 "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user}}]}
 
@@ -88,13 +108,18 @@ class Cluster:
         key = self.home / "account.key"
         self.server = start(
             [self.programs / "kube-apiserver", "--etcd-servers", ETCD, "--bind-address=127.0.0.1",
-             "--secure-port=6443", "--cert-dir", self.home / "certs", "--token-auth-file", self.home / "tokens.csv",
+             "--secure-port=6443", "--tls-cert-file", self.certs / "server.crt", "--tls-private-key-file",
+             self.certs / "server.key", "--token-auth-file", self.home / "tokens.csv",
              "--authorization-mode=RBAC", "--service-account-issuer=https://kubernetes.default.svc",
              "--service-account-signing-key-file", key, "--service-account-key-file", key,
              "--service-cluster-ip-range=10.96.0.0/24", "--endpoint-reconciler-type=none",
              "--disable-admission-plugins=ServiceAccount", "--advertise-address=127.0.0.1"],
             self.home / "apiserver.log")
         wait_until(self.is_ready, READY_WITHIN, "the API server is ready", every=0.2)
+
+    @staticmethod
+    def served_certificate():
+        return ssl.get_server_certificate(("127.0.0.1", 6443))
 
     def is_ready(self):
         if self.server.poll() is not None:
@@ -148,6 +173,9 @@ class Agent:
 
     def start(self):
         with open(self.out, "ab") as out, open(self.log, "ab") as log:
+            if out.tell() and not self.out.read_bytes().endswith(b"\n"):
+                out.write(b"\n")  # one before it was killed within a line
+                out.flush()
             self.process = subprocess.Popen(
                 [str(word) for word in (self.build / "agent/skbtrail", "agent", "--node", self.name, "--kubernetes",
                                         "true", "--kubeconfig", self.cluster.home / "agent.kubeconfig",
@@ -172,6 +200,30 @@ class Agent:
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines
                    if re.match(re.escape(name) + r"[ {]", line) and all(one in line for one in wanted))
 
+    def page(self, path):
+        """Status and text."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as page:
+                return page.status, page.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def holds(self):
+        """What it has of the kernel: threads, and open files by kind, among them all BPF objects, which end with these."""
+        kinds = collections.Counter()
+        for link in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
+            try:
+                target = os.readlink(link)
+            except FileNotFoundError:
+                continue
+            kinds[target.partition(":[")[0] if target.startswith(("socket:", "pipe:")) else target] += 1
+        kinds["threads"] = len(os.listdir(f"/proc/{self.process.pid}/task"))
+        return dict(kinds)
+
+    def own_lines(self):
+        """Its own log, where that is JSON."""
+        return [json.loads(line) for line in self.out.read_text().splitlines() if '"type":"agent"' in line]
+
     def requests(self, **labels):
         return self.metric("skbtrail_kube_requests_total", **labels)
 
@@ -181,6 +233,7 @@ class Traffic:
 
     def __init__(self, every=0.02):
         self.every = every
+        self.sent = 0
         self.ending = threading.Event()
         self.thread = threading.Thread(target=self.send, daemon=True)
         self.thread.start()
@@ -189,6 +242,7 @@ class Traffic:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             while not self.ending.wait(self.every):
                 sender.sendto(b"x", ("127.0.0.1", 9))
+                self.sent += 1
 
     def stop(self):
         self.ending.set()
@@ -238,6 +292,18 @@ def enter():
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run/netns"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     os.environ.pop("KUBECONFIG", None)
+
+
+def processes(name):
+    """Ids of all that run this program, in this namespace."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if os.path.basename(os.readlink(folder / "exe")) == name:
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
 
 
 def newest_kubernetes(folder, cache):
