@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sink/normal_end.h"
+
 namespace skbtrail {
 namespace {
 
@@ -26,15 +28,6 @@ constexpr std::array kTransports = {
 constexpr std::array kLinkProtocols = {
     Word{0x0806, "arp"}, Word{0x88CC, "lldp"}, Word{0x8809, "lacp"}, Word{0x8847, "mpls"}, Word{0x888E, "eapol"},
 };
-
-// By name: numbers differ between kernels.
-constexpr std::array<std::string_view, 7> kNormalEnds = {
-    "NOT_DROPPED_YET", "SKB_NOT_DROPPED_YET", "CONSUMED",        "SKB_CONSUMED",
-    "SOCKET_CLOSE",    "QUEUE_PURGE",         "UNIX_DISCONNECT",
-};
-
-// Where echo replies end that found no ping socket. Raw sockets, those of most ping programs, were given theirs before.
-constexpr std::array<std::string_view, 3> kEchoReplies = {"ping_rcv", "icmp_rcv", "icmpv6_rcv"};
 
 template <std::size_t N>
 std::string_view word_of(const std::array<Word, N>& words, std::uint16_t number) {
@@ -59,16 +52,7 @@ std::string_view direction_word(std::uint8_t direction, bool seen_from_host) {
 }
 
 bool is_normal_end(const DropReasonName& reason, std::string_view location, std::uint8_t direction) {
-  if (direction == MONITOR_NO_NETWORK)
-    return true;
-  if (reason.subsystem != "core")
-    return false;
-  // Before v6.3 all ICMPv6 messages end so, neighbour discovery included, however well they were handled.
-  if (reason.name == "NOT_SPECIFIED")
-    return location == "icmpv6_rcv";
-  if (reason.name == "NO_SOCKET")
-    return std::ranges::find(kEchoReplies, location) != kEchoReplies.end();
-  return std::ranges::find(kNormalEnds, reason.name) != kNormalEnds.end();
+  return direction == MONITOR_NO_NETWORK || is_normal_end(reason, location);
 }
 
 }  // namespace skbtrail

@@ -17,8 +17,7 @@ std::string_view protocol_word(std::uint16_t l3_protocol, std::uint8_t l4_protoc
 // As the pod sees it: what the node sends into the pod's interface is ingress. "" when it is not known.
 std::string_view direction_word(std::uint8_t direction, bool seen_from_host);
 
-// Whether a packet that ended so was not lost: it was used up, or went with the socket or queue in which it waited, or
-// was never a network packet. docs/metrics.md lists them. `location` is a kernel function.
+// Whether a packet that ended so was not lost: by its reason, or since it was never a network packet.
 bool is_normal_end(const DropReasonName& reason, std::string_view location, std::uint8_t direction);
 
 }  // namespace skbtrail

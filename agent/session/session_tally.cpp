@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+
+#include "sink/normal_end.h"
 
 namespace skbtrail {
 namespace {
@@ -34,9 +37,13 @@ void SessionTally::accept(const PacketEvent& event) {
     paths_.add(event);
   if (!event.drop)
     return;
+  static const DropReasonName kNone{.name = "NOT_SPECIFIED", .subsystem = "core"};
+  const DropReasonName& reason = event.drop->name ? *event.drop->name : kNone;
+  std::string place = event.function ? event.function->name : "";
+  if (is_normal_end(reason, place))
+    return;
   ++drops_;
-  std::pair<std::string, std::string> kind{event.drop->name ? event.drop->name->name : "NOT_SPECIFIED",
-                                           event.function ? event.function->name : ""};
+  std::pair<std::string, std::string> kind{reason.name, std::move(place)};
   if (const auto known = kinds_.find(kind); known != kinds_.end())
     ++known->second;
   else if (kinds_.size() < kMaxKinds)

@@ -26,6 +26,22 @@ TEST_CASE("the tally has the most frequent drops first, and no more than a statu
   CHECK(tally.finish_paths().empty());
 }
 
+TEST_CASE("what nobody lost is no drop of the tally") {
+  SessionTally tally{false};
+  for (const auto& [place, reason] : {std::pair{"sk_stream_kill_queues", "QUEUE_PURGE"},
+                                      std::pair{"tcp_v4_rcv", "SOCKET_CLOSE"}, std::pair{"icmp_rcv", "NO_SOCKET"}}) {
+    EventBuilder event;
+    event.at(place).dropped_because(reason);
+    tally.accept(event);
+  }
+  CHECK(tally.drops() == 0);
+  CHECK(tally.top_drops().empty());
+  EventBuilder lost;
+  lost.at("udp_rcv").dropped_because("NO_SOCKET");
+  tally.accept(lost);
+  CHECK(tally.drops() == 1);
+}
+
 TEST_CASE("the tally tells the ways of packets, the longest cut to their last functions") {
   SessionTally tally{true};
   for (int packet = 1; packet <= 3; ++packet)
