@@ -15,6 +15,7 @@
 #define ETHERTYPE_IP6 bpf_htons(0x86dd)
 #define FAMILY_INET 2
 #define FAMILY_INET6 10
+#define LOOPBACK_IFINDEX 1
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -147,6 +148,14 @@ static __always_inline void begin(u64 skb, const struct way *way)
 	(void)bpf_map_update_elem(&ways, &skb, way, BPF_ANY);
 }
 
+static __always_inline bool is_of_network(const struct sock *sk, u32 netns_inum)
+{
+	const u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return (family == FAMILY_INET || family == FAMILY_INET6) &&
+	       BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == netns_inum;
+}
+
 /* Whether TCP noted in this skb when it was handed down. */
 static __always_inline bool has_departure(const struct sk_buff *skb)
 {
@@ -171,7 +180,8 @@ int latency_queue(struct bpf_raw_tracepoint_args *ctx)
 	way.began_ns = bpf_ktime_get_ns();
 	set_place(&way, BPF_CORE_READ(skb, dev));
 	begin(address, &way);
-	if (has_departure(skb)) {
+	/* Over a virtual link the packet keeps its socket; there it leaves no more. */
+	if (has_departure(skb) && is_of_network(BPF_CORE_READ(skb, sk), way.netns_inum)) {
 		struct way transmit = way;
 
 		transmit.stage = LATENCY_TRANSMIT;
@@ -205,6 +215,17 @@ int latency_xmit(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/*
+ * Whether a packet can have come to `dev` from the device where its way began. Where something else took it (a tunnel, a
+ * virtual machine) its address may be another packet's by now.
+ */
+static __always_inline bool is_other_end(const struct way *from, const struct way *to, const struct net_device *dev)
+{
+	const bool is_same = from->ifindex == to->ifindex && from->netns_inum == to->netns_inum;
+
+	return !BPF_CORE_READ(dev, dev.parent) && (!is_same || to->ifindex == LOOPBACK_IFINDEX);
+}
+
 SEC("raw_tp/netif_receive_skb")
 int latency_receive(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -223,7 +244,7 @@ int latency_receive(struct bpf_raw_tracepoint_args *ctx)
 	way = way_in(address, LATENCY_WIRE);
 	next.began_ns = bpf_ktime_get_ns();
 	set_place(&next, BPF_CORE_READ(skb, dev));
-	if (way) {
+	if (way && is_other_end(way, &next, BPF_CORE_READ(skb, dev))) {
 		struct way wire = next;
 
 		wire.stage = LATENCY_WIRE;
@@ -234,14 +255,6 @@ int latency_receive(struct bpf_raw_tracepoint_args *ctx)
 	arrival->skb = address;
 	arrival->way = next;
 	return 0;
-}
-
-static __always_inline bool is_of_network(const struct sock *sk, u32 netns_inum)
-{
-	const u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-
-	return (family == FAMILY_INET || family == FAMILY_INET6) &&
-	       BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == netns_inum;
 }
 
 /*

@@ -151,7 +151,7 @@ Result<> HttpConnection::send(const HttpHead& head, HttpAnswer& answer, After af
   std::string bytes = answer_head(answer, after == After::NextRequest, false);
   if (head.method != "HEAD")
     bytes += answer.body;
-  return stream_.write(bytes, settings_.patience.write);
+  return stream_.write(bytes, settings_.patience.write, Clock::now() + settings_.patience.answer);
 }
 
 Result<> HttpConnection::send_stream(const HttpHead& head, HttpAnswer& answer) {

@@ -20,6 +20,7 @@ struct HttpPatience {
   std::chrono::milliseconds body{30'000};       // in all
   std::chrono::milliseconds idle{15'000};       // between two requests
   std::chrono::milliseconds write{30'000};      // without taking anything of the answer
+  std::chrono::milliseconds answer{60'000};     // to take all of it, if it is no stream
   std::chrono::milliseconds finish{1'000};      // to hear the last answer
   std::chrono::milliseconds heartbeat{15'000};  // of a stream that has nothing to tell
 };

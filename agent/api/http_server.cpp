@@ -12,6 +12,7 @@
 #include <atomic>
 #include <exception>
 #include <list>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -70,9 +71,11 @@ private:
 
   bool is_network() const { return listener_.port() != 0; }
   void accept_all();
+  void take_if_possible(UniqueFd socket);
   void take(UniqueFd socket);
   void serve(UniqueFd socket, SslSession ssl, bool is_too_many);
   void reap();
+  void reap_without_thread();
 
   Settings settings_;
   Listener listener_;
@@ -94,9 +97,18 @@ void Server::accept_all() {
     const bool is_short = !socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
     reap();
     if (socket)
-      take(std::move(socket));
+      take_if_possible(std::move(socket));
     else if (is_short)
       (void)::poll(&ready[1], 1, kPauseMilliseconds);
+  }
+}
+
+// With too little memory this connection is closed; the server, and the agent, go on.
+void Server::take_if_possible(UniqueFd socket) {
+  try {
+    take(std::move(socket));
+  } catch (const std::bad_alloc&) {
+    reap_without_thread();
   }
 }
 
@@ -152,6 +164,10 @@ void Server::serve(UniqueFd socket, SslSession ssl, bool is_too_many) {
 // Joining a thread that has ended takes no time.
 void Server::reap() {
   connections_.remove_if([](const Connection& connection) { return connection.ended.load(); });
+}
+
+void Server::reap_without_thread() {
+  connections_.remove_if([](const Connection& connection) { return !connection.thread.joinable(); });
 }
 
 }  // namespace

@@ -25,7 +25,9 @@ public:
   // Each connection has one request: scrapes are seconds apart, and who keeps his open would take the place of another.
   static constexpr HttpServer::Limits kLimits{
       .http = {.line_bytes = 2U << 10, .head_bytes = 16U << 10, .body_bytes = 0},
-      .patience = {.head = std::chrono::seconds(5), .write = std::chrono::seconds(5)},
+      .patience = {.head = std::chrono::seconds(5),
+                   .write = std::chrono::seconds(5),
+                   .answer = std::chrono::seconds(15)},
       .requests = 1,
       .connections = 32};
 

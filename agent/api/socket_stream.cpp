@@ -56,8 +56,8 @@ Result<std::size_t> SocketStream::read(std::span<char> into, Clock::time_point d
   }
 }
 
-Result<> SocketStream::write(std::string_view bytes, std::chrono::milliseconds patience) {
-  auto deadline = Clock::now() + patience;
+Result<> SocketStream::write(std::string_view bytes, std::chrono::milliseconds patience, Clock::time_point last) {
+  auto deadline = std::min(Clock::now() + patience, last);
   while (!bytes.empty()) {
     const Step step = write_step(bytes.substr(0, kMaxStep));
     if (step.error != 0)
@@ -67,7 +67,7 @@ Result<> SocketStream::write(std::string_view bytes, std::chrono::milliseconds p
       continue;
     }
     bytes.remove_prefix(step.bytes);
-    deadline = Clock::now() + patience;
+    deadline = std::min(Clock::now() + patience, last);
   }
   return {};
 }

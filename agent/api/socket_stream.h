@@ -26,8 +26,9 @@ public:
   Result<> handshake(Clock::time_point deadline);
   // Some bytes; 0: no more will come.
   Result<std::size_t> read(std::span<char> into, Clock::time_point deadline);
-  // All of it. `patience`: how long the other end may take none of it.
-  Result<> write(std::string_view bytes, std::chrono::milliseconds patience);
+  // All of it. `patience`: how long the other end may take none of it; `last`: until when it must have taken all.
+  Result<> write(std::string_view bytes, std::chrono::milliseconds patience,
+                 Clock::time_point last = Clock::time_point::max());
   // Whether it has closed its connection, or only its side of it.
   bool other_end_has_left() const;
   bool is_stopping() const;

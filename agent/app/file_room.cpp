@@ -29,22 +29,20 @@ Room room_for(int wanted) {
   return {.free = wanted};
 }
 
-void raise_limit(rlim_t by) {
+void raise_limit() {
+  constexpr rlim_t kWanted = 1024;
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted)
     return;
-  limit.rlim_cur = std::min(limit.rlim_cur + by, limit.rlim_max);
+  limit.rlim_cur = std::min(kWanted, limit.rlim_max);
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
 
 Result<> make_file_room() {
-  auto room = room_for(kFileRoom);
-  if (room.error == EMFILE) {
-    raise_limit(kFileRoom);
-    room = room_for(kFileRoom);
-  }
+  raise_limit();
+  const auto room = room_for(kFileRoom);
   if (room.error == 0)
     return {};
   return refuse(room.error, "there is room for " + std::to_string(room.free) + " more open files only, and " +

@@ -1,5 +1,7 @@
 #include "filter/host_names.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <regex>
@@ -139,6 +141,10 @@ constexpr std::string_view kKeywords[] = {
     "icmp6-multicastroutersolicit",
     "icmp6-multicastroutertermination",
 };
+// Of other link layers: they make libpcap look up what follows before it says that they do not fit.
+constexpr std::string_view kForeignKeywords[] = {"addr1",    "addr2",    "addr3",    "addr4",    "address1",
+                                                 "address2", "address3", "address4", "ra",       "ta",
+                                                 "type",     "subtype",  "dir",      "direction"};
 constexpr std::string_view kOfLocalNames[] = {"port", "portrange", "proto", "protochain"};
 constexpr std::string_view kJoints[] = {"and", "or", "not"};
 
@@ -152,14 +158,23 @@ bool is_word_letter(char letter) {
          static_cast<unsigned char>(letter) >= 0x80;
 }
 
-// With dots, colons and dashes only where libpcap reads them as an address; "dead-beef" is a name.
+// With dots, colons and dashes only where libpcap reads them as an address; "dead-beef" is a name. Ranges of ports
+// follow `portrange`, where nothing is looked up.
 bool is_number_or_address(const std::string& word) {
-  static const std::regex kNumeric{
-      R"(-+|(0[xX][0-9A-Fa-f]+|[0-9]+)(\.[0-9]+){0,3})"
-      R"(|[0-9]+-[0-9]+)"
-      R"(|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)"
-      R"(|[0-9A-Fa-f]{1,2}([.-][0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}|\$[0-9A-Fa-f]{1,2})"};
-  return std::regex_match(word, kNumeric);
+  static const std::regex kNumeric{R"((0[xX][0-9A-Fa-f]+|[0-9]+)(\.[0-9]+){0,3})"
+                                   R"(|(0[xX][0-9A-Fa-f]+|[0-9]+)?:[0-9]*)"  // ip[2:2], ip[(len):2]
+                                   R"(|[0-9A-Fa-f]{1,2}([:.-])[0-9A-Fa-f]{1,2}(\4[0-9A-Fa-f]{1,2}){4})"
+                                   R"(|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}|\$[0-9A-Fa-f]{1,2})"};
+  in6_addr address{};
+  return std::regex_match(word, kNumeric) || ::inet_pton(AF_INET6, word.c_str(), &address) == 1;
+}
+
+// As libpcap takes words: those it has neither begin nor end with a dash, which is a minus there.
+std::string trimmed(std::string word) {
+  constexpr std::string_view kEdges = "-_";
+  word.erase(0, std::min(word.find_first_not_of(kEdges), word.size()));
+  word.erase(word.find_last_not_of(kEdges) + 1);
+  return word;
 }
 
 }  // namespace
@@ -170,12 +185,12 @@ std::string looked_up_name(std::string_view expression) {
     const auto begin = std::find_if(at, expression.end(), is_word_letter);
     const auto end = std::find_if_not(begin, expression.end(), is_word_letter);
     at = end;
-    std::string word{begin, end};
+    std::string word = trimmed({begin, end});
     if (word.empty() || is_number_or_address(word) || is_in(word, kJoints))
       continue;
     if (is_in(word, kOfLocalNames))
       kind = Kind::Local;
-    else if (is_in(word, kKeywords))
+    else if (is_in(word, kKeywords) || is_in(word, kForeignKeywords))
       kind = Kind::Host;
     else if (kind == Kind::Host)
       return word;

@@ -126,13 +126,15 @@ Result<std::vector<LatencyRow>> LatencyObject::take() {
   const int table = bpf_map__fd(raw_->maps.latencies);
   std::vector<latency_times> slots(TRY(possible_cpus()));
   std::vector<LatencyRow> rows;
+  int error = 0;
   for (const latency_key& key : TRY(keys_of(table))) {
-    if (bpf_map_lookup_elem(table, &key, slots.data()) || bpf_map_delete_elem(table, &key)) {
-      const int err = errno;
-      return fail(err, "empty the table of times");
-    }
-    rows.push_back({key, sum(slots)});
+    if (bpf_map_lookup_elem(table, &key, slots.data()) || bpf_map_delete_elem(table, &key))
+      error = errno;  // it comes with the next slice
+    else
+      rows.push_back({key, sum(slots)});
   }
+  if (error != 0 && rows.empty())
+    return fail(error, "empty the table of times");
   return rows;
 }
 

@@ -22,17 +22,22 @@ void HistogramFamily::add(const LabelValues& labels, const HistogramCounts& coun
     at(labels).add(counts);
 }
 
+bool HistogramFamily::has_room() const {
+  return budget_->used + lines() <= budget_->limit && used_ + lines() <= budget_->limit / 2;
+}
+
 // Made if need be; the one of the overflow when there is no room.
 HistogramCounts& HistogramFamily::at(const LabelValues& labels) {
   if (const auto known = series_.find(labels); known != series_.end())
     return known->second;
   if (is_outside_budget(labels))
     return series_[labels];
-  if (budget_->used + lines() > budget_->limit) {
+  if (!has_room()) {
     ++capped_;
     return series_[with_label(labels, description_.series.overflowing, kOverflowLabel)];
   }
   budget_->used += lines();
+  used_ += lines();
   return series_[labels];
 }
 
@@ -46,6 +51,7 @@ void HistogramFamily::fold(const std::function<bool(const LabelValues&)>& gone) 
     folded[with_label(one->first, description_.series.deletable, kDeletedLabel)].add(one->second);
     one = series_.erase(one);
     budget_->used -= lines();
+    used_ -= lines();
   }
   for (const auto& [labels, counts] : folded)
     series_[labels].add(counts);

@@ -29,7 +29,8 @@ public:
     std::vector<double> bounds;  // ascending; there is one bucket more than these
   };
 
-  // `budget` must outlive the family. A histogram takes as much of it as it has lines on the page.
+  // `budget` must outlive the family. A histogram takes as much of it as it has lines on the page; all together take
+  // half of it at most, so that counters keep theirs.
   HistogramFamily(Description description, SeriesBudget& budget)
       : description_(std::move(description)), budget_(&budget) {}
 
@@ -50,10 +51,12 @@ public:
 
 private:
   std::size_t lines() const { return description_.bounds.size() + 3; }  // the last bucket, sum and count
+  bool has_room() const;
   HistogramCounts& at(const LabelValues& labels);
 
   Description description_;
   SeriesBudget* budget_;
+  std::size_t used_ = 0;  // of the budget
   std::map<LabelValues, HistogramCounts> series_;
   std::uint64_t capped_ = 0;
 };

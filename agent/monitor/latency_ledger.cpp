@@ -24,7 +24,7 @@ HistogramFamily::Description description() {
                          "it was read. Measured in slices of time.",
                  .labels = {"namespace", "pod", "stage"},
                  .overflowing = {0, 1},
-                 .deletable = {1}},
+                 .deletable = {0, 1}},
       .bounds = bounds()};
 }
 
@@ -43,6 +43,9 @@ void LatencyLedger::take(std::span<const LatencyRow> rows, const PodView& pods) 
       continue;
     const auto found =
         pods.find({.netns_inum = key.netns_inum, .netns_cookie = 0, .ifindex = key.ifindex, .cgroup_id = 0});
+    // Of a pod that is not known yet, perhaps: the node's own times would be wrong with it.
+    if (found.answer == PodAnswer::Unknown)
+      continue;
     const bool is_pod = found.answer == PodAnswer::Pod;
     family_.add({is_pod ? found.at.pod->namespace_name : "", is_pod ? found.at.pod->name : "", kStages[key.stage]},
                 counts_of(times));

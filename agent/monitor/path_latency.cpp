@@ -31,8 +31,8 @@ Result<> PathLatency::begin(Time now) {
 
 Result<> PathLatency::end(Time now, const PodView& pods) {
   object_.detach();
-  measured_seconds_ += std::chrono::duration<double>(now - began_).count();
   const auto rows = TRY(object_.take());
+  measured_seconds_ += std::chrono::duration<double>(now - began_).count();
   ledger_.take(rows, pods);
   std::uint64_t times = 0;
   for (const auto& row : rows)

@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <string>
+#include <thread>
 
 #include "base/unique_fd.h"
 
@@ -113,6 +115,28 @@ TEST_CASE("clients that say nothing keep others off for a bounded time") {
   while (answer.find("page") == std::string::npos && std::chrono::steady_clock::now() < until)
     answer = get(port, "/metrics");
   CHECK(answer.find("page") != std::string::npos);
+}
+
+TEST_CASE("who takes the page slowly does not have it for ever") {
+  constexpr std::size_t kBytes = 64U << 20;
+  HttpServer::Limits limits = MetricsServer::kLimits;
+  limits.patience.answer = std::chrono::milliseconds(500);
+  const auto server = MetricsServer::start(
+      {.host = "127.0.0.1", .port = 0}, [](auto) { return std::string(kBytes, 'x'); }, nullptr, limits);
+  REQUIRE(server);
+  const UniqueFd socket = connected((*server)->port());
+  const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+  REQUIRE(::send(socket.get(), request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
+  std::string bytes(1U << 20, '\0');
+  std::size_t total = 0;
+  for (int pause = 0; pause < 20; ++pause) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    total += static_cast<std::size_t>(std::max<ssize_t>(::recv(socket.get(), bytes.data(), 1024, 0), 0));
+  }
+  // What is under way still comes, and then no more.
+  for (ssize_t got = 0; (got = ::recv(socket.get(), bytes.data(), bytes.size(), 0)) > 0;)
+    total += static_cast<std::size_t>(got);
+  CHECK(total < kBytes);
 }
 
 TEST_CASE("health is served beside the page, alone, or not at all") {

@@ -18,6 +18,8 @@ TEST_CASE("expressions without a name that would be looked up") {
            "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0 and ip[2:2] - 4 > 0x1f",
            "icmp[icmptype] == icmp-echo or icmp6[icmp6type] == icmp6-echoreply",
            "ip proto \\tcp or ip6 protochain ospf",
+           "ip[2:2]-20 > 100 and tcp[0:2]-tcp[2:2] = 0",
+           "len-(ip[0]&0xf) > 9 and ip[(len):2] = 0",
            "vlan 5 and arp or len > 100 or greater 5",
        }) {
     INFO(expression);
@@ -41,6 +43,11 @@ TEST_CASE("a name is found wherever libpcap would look one up") {
       {"host dead-beef", "dead-beef"},
       {"host 1.2.3.4.example", "1.2.3.4.example"},
       {"host 10.0.0.1.2", "10.0.0.1.2"},
+      {"port 80 or addr1 web", "web"},
+      {"port 80 or ra web", "web"},
+      {"host cafe.de:", "cafe.de:"},
+      {"host aa.bb-cc.dd-ee.de", "aa.bb-cc.dd-ee.de"},
+      {"host 80-90", "80-90"},
       {"host HOST", "HOST"},
       {"host b\xc3\xbc\x63her", "b\xc3\xbc\x63her"},
   };

@@ -38,7 +38,7 @@ TEST_CASE("buckets are cumulative on the page, the last one is of all") {
 }
 
 TEST_CASE("a histogram takes as much room as it has lines, and what finds none is in one together") {
-  SeriesBudget budget{.limit = 9, .used = 0};
+  SeriesBudget budget{.limit = 19, .used = 0};
   HistogramFamily family{description(), budget};
   family.add({"shop", "a"}, kThree);
   CHECK(budget.used == 5);
@@ -49,6 +49,14 @@ TEST_CASE("a histogram takes as much room as it has lines, and what finds none i
   std::map<LabelValues, std::uint64_t> counts;
   family.for_each([&](const LabelValues& labels, const HistogramCounts& one) { counts[labels] = one.count(); });
   CHECK(counts == std::map<LabelValues, std::uint64_t>{{{"__overflow__", "__overflow__"}, 6}, {{"shop", "a"}, 3}});
+}
+
+TEST_CASE("counters that have taken the room leave none") {
+  SeriesBudget budget{.limit = 100, .used = 96};
+  HistogramFamily family{description(), budget};
+  family.add({"shop", "a"}, kThree);
+  CHECK(budget.used == 96);
+  CHECK(family.capped() == 1);
 }
 
 TEST_CASE("what is deleted is folded: nothing is taken back, and its room is free again") {

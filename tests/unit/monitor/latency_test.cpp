@@ -14,7 +14,7 @@ public:
   PodFound find(const PacketPlace& place) const override {
     if (place.ifindex == 9)
       return {.answer = PodAnswer::Pod, .at = {&pod_, PodSide::Host}};
-    return {.answer = PodAnswer::Unknown, .at = {}};
+    return {.answer = place.ifindex == 7 ? PodAnswer::Unknown : PodAnswer::Host, .at = {}};
   }
   bool exists(const std::string&, const std::string&) const override { return true; }
   std::size_t count() const override { return 1; }
@@ -31,10 +31,11 @@ LatencyRow row(std::uint32_t ifindex, std::uint32_t stage, std::size_t bucket) {
   return made;
 }
 
-TEST_CASE("times are of the pod whose interface it is, of the node else") {
+TEST_CASE("times are of the pod whose interface it is, of the node at its own, and of nobody where nothing is known") {
   SeriesBudget budget;
   LatencyLedger ledger{budget};
-  const std::vector rows{row(9, LATENCY_SOCKET, 0), row(8, LATENCY_QDISC, LATENCY_BUCKETS - 1), row(9, 77, 0)};
+  const std::vector rows{row(9, LATENCY_SOCKET, 0), row(8, LATENCY_QDISC, LATENCY_BUCKETS - 1), row(9, 77, 0),
+                         row(7, LATENCY_QDISC, 0)};
   ledger.take(rows, OnePod{});
   std::map<LabelValues, double> sums;
   ledger.family().for_each([&](const LabelValues& labels, const HistogramCounts& one) { sums[labels] = one.sum; });
