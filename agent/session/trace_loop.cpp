@@ -51,7 +51,7 @@ Result<> TraceLoop::follow(Stop& stop) {
   if (limits_.events_per_second == 0 && limits_.max_events > 0)
     parts_.tracer.refill_budget(std::numeric_limits<std::int64_t>::max(),
                                 static_cast<std::int64_t>(limits_.max_events));
-  refilled_ns_ -= std::chrono::nanoseconds(100ms).count();
+  refilled_ns_ -= std::chrono::nanoseconds(1s).count();
   parts_.tracer.set_tracing(true);
   tell_progress();
   for (std::uint64_t now = monotonic_ns(); !stop.is_due(now) && !has_enough(); now = monotonic_ns()) {
@@ -243,7 +243,7 @@ void TraceLoop::tell_loss(LossCause cause, std::uint64_t total, std::uint64_t& t
   told = total;
 }
 
-// A tenth of a second may be saved up, so that a burst is not cut that a second as a whole would allow.
+// A second may be saved up: packets come in bursts, and one connection has all its events within milliseconds.
 void TraceLoop::refill(std::uint64_t now_ns) {
   const double rate = static_cast<double>(limits_.events_per_second);
   const auto hits = static_cast<std::int64_t>(static_cast<double>(now_ns - refilled_ns_) / 1e9 * rate);
@@ -251,7 +251,7 @@ void TraceLoop::refill(std::uint64_t now_ns) {
     return;
   // Whole hits only: what is left of the time counts for the next ones.
   refilled_ns_ += static_cast<std::uint64_t>(static_cast<double>(hits) / rate * 1e9);
-  parts_.tracer.refill_budget(hits, std::max<std::int64_t>(static_cast<std::int64_t>(rate / 10), 1));
+  parts_.tracer.refill_budget(hits, static_cast<std::int64_t>(limits_.events_per_second));
 }
 
 }  // namespace skbtrail
