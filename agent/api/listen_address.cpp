@@ -4,6 +4,11 @@
 
 namespace skbtrail {
 
+std::string text_of(const ListenAddress& address) {
+  const bool is_v6 = address.host.find(':') != std::string::npos;
+  return (is_v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+}
+
 Result<ListenAddress> parse_listen_address(const std::string& text) {
   const auto colon = text.rfind(':');
   ListenAddress address;

@@ -13,6 +13,9 @@ struct ListenAddress {
   std::uint16_t port = 0;  // 0: any that is free
 };
 
+// As users write it.
+std::string text_of(const ListenAddress& address);
+
 // "127.0.0.1:9464", "[::1]:9464", ":9464" (every address).
 Result<ListenAddress> parse_listen_address(const std::string& text);
 

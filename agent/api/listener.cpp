@@ -49,10 +49,10 @@ bool is_loopback(const sockaddr& address) {
          IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr) != 0;
 }
 
-Result<UniqueFd> bound(const addrinfo& where) {
+Result<UniqueFd> bound(const addrinfo& where, const std::string& doing) {
   UniqueFd socket{::socket(where.ai_family, kKind, where.ai_protocol)};
   if (const int err = errno; !socket)
-    return fail(err, "make a socket");
+    return fail(err, doing);
   const int yes = 1;
   const int no = 0;
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
@@ -61,7 +61,7 @@ Result<UniqueFd> bound(const addrinfo& where) {
     (void)::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));
   if (::bind(socket.get(), where.ai_addr, where.ai_addrlen) != 0 || ::listen(socket.get(), kBacklog) != 0) {
     const int err = errno;
-    return fail(err, "listen");
+    return fail(err, doing);
   }
   return socket;
 }
@@ -208,13 +208,10 @@ Result<Listener> Listener::on_network(const ListenAddress& address, Reach reach)
 Result<Listener> Listener::on_one_network(const ListenAddress& address, Reach reach) {
   const auto addresses = TRY(resolved(address));
   const addrinfo& first = *addresses;
-  const std::string where = "'" + address.host + "', port " + std::to_string(address.port);
+  const std::string doing = "listen on '" + text_of(address) + "'";
   if (reach == Reach::Loopback && !is_loopback(*first.ai_addr))
-    return refuse(EPERM, "listen on " + where + ": without TLS only a loopback address is served");
-  auto socket = bound(first);
-  if (!socket)
-    return within("listen on " + where, std::move(socket.error()));
-  Listener listener{std::move(*socket)};
+    return refuse(EPERM, doing + ": without TLS only a loopback address is served");
+  Listener listener{TRY(bound(first, doing))};
   listener.port_ = TRY(port_of(listener.fd()));
   return listener;
 }
