@@ -103,12 +103,15 @@ void Server::accept_all() {
   }
 }
 
-// With too little memory this connection is closed; the server, and the agent, go on.
+// Without a thread or memory for it this connection is closed; the server, and the agent, go on.
 void Server::take_if_possible(UniqueFd socket) {
   try {
     take(std::move(socket));
   } catch (const std::bad_alloc&) {
     reap_without_thread();
+  } catch (const std::system_error& error) {
+    reap_without_thread();
+    settings_.tell(LogLevel::Warning, std::string("a connection was closed: no thread for it: ") + error.what());
   }
 }
 
@@ -126,17 +129,12 @@ void Server::take(UniqueFd socket) {
   }
   auto& connection = connections_.emplace_back();
   connection.is_refused = is_too_many;
-  try {
-    connection.thread =
-        std::jthread([this, &connection, is_too_many, taken = std::move(socket), session = std::move(ssl)]() mutable {
-          become(settings_.name + "-client");
-          serve(std::move(taken), std::move(session), is_too_many);
-          connection.ended = true;
-        });
-  } catch (const std::system_error& error) {
-    connections_.pop_back();
-    settings_.tell(LogLevel::Warning, std::string("a connection was closed: no thread for it: ") + error.what());
-  }
+  connection.thread =
+      std::jthread([this, &connection, is_too_many, taken = std::move(socket), session = std::move(ssl)]() mutable {
+        become(settings_.name + "-client");
+        serve(std::move(taken), std::move(session), is_too_many);
+        connection.ended = true;
+      });
 }
 
 void Server::serve(UniqueFd socket, SslSession ssl, bool is_too_many) {

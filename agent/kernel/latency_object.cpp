@@ -11,29 +11,13 @@
 
 #include "base/clock.h"
 #include "kernel/kallsyms.h"
+#include "kernel/kernel_btf.h"
+#include "kernel/per_cpu.h"
+#include "kernel/program_info.h"
 #include "latency.skel.h"
 
 namespace skbtrail {
 namespace {
-
-bool has_tracepoint(const std::string& name) {
-  struct Free {
-    void operator()(btf* types) const { btf__free(types); }
-  };
-  const std::unique_ptr<btf, Free> types{btf__load_vmlinux_btf()};
-  return types && btf__find_by_name_kind(types.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
-}
-
-std::string name_of(const bpf_program* program) {
-  return bpf_program__name(program);
-}
-
-Result<std::size_t> possible_cpus() {
-  const int cpus = libbpf_num_possible_cpus();
-  if (cpus < 0)
-    return fail(-cpus, "count CPUs");
-  return static_cast<std::size_t>(cpus);
-}
 
 // The first one ends with a jump, so that whoever called it seems to free the packet.
 std::vector<latency_code> udp_readers(const Kallsyms& symbols) {
@@ -88,12 +72,13 @@ LatencyObject& LatencyObject::operator=(LatencyObject&&) noexcept = default;
 LatencyObject::~LatencyObject() = default;
 
 Result<LatencyObject> LatencyObject::load(const HostRoot& host) {
-  if (!has_tracepoint("netif_receive_skb"))
+  const BtfPtr types{btf__load_vmlinux_btf()};
+  if (!types)
     return refuse(ENOTSUP, "time packets: the kernel publishes no types (needs CONFIG_DEBUG_INFO_BTF)");
   std::unique_ptr<latency_bpf, Destroy> raw{latency_bpf::open()};
   if (const int err = errno; !raw)
     return fail(err, "time packets: open the BPF object");
-  const bool tells_delivery = has_tracepoint("sk_data_ready");
+  const bool tells_delivery = btf__find_by_name_kind(types.get(), "btf_trace_sk_data_ready", BTF_KIND_TYPEDEF) > 0;
   raw->rodata->has_data_ready = tells_delivery;
   bpf_program__set_autoload(raw->progs.latency_deliver, tells_delivery);
   const auto readers = udp_readers(TRY(Kallsyms::read(host)));
@@ -152,15 +137,8 @@ Result<std::uint64_t> LatencyObject::untold() const {
 }
 
 std::vector<ProgramRuns> LatencyObject::runs() const {
-  std::vector<ProgramRuns> all;
-  for (const auto* program : {raw_->progs.latency_queue, raw_->progs.latency_xmit, raw_->progs.latency_receive,
-                              raw_->progs.latency_deliver, raw_->progs.latency_read, raw_->progs.latency_consume}) {
-    bpf_prog_info info{};
-    __u32 size = sizeof(info);
-    if (bpf_program__fd(program) >= 0 && !bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-      all.push_back({.name = name_of(program), .runs = info.run_cnt, .nanoseconds = info.run_time_ns});
-  }
-  return all;
+  return runs_of({raw_->progs.latency_queue, raw_->progs.latency_xmit, raw_->progs.latency_receive,
+                  raw_->progs.latency_deliver, raw_->progs.latency_read, raw_->progs.latency_consume});
 }
 
 }  // namespace skbtrail

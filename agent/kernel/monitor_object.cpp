@@ -9,6 +9,8 @@
 #include <set>
 #include <utility>
 
+#include "kernel/per_cpu.h"
+#include "kernel/program_info.h"
 #include "monitor.skel.h"
 
 namespace skbtrail {
@@ -16,13 +18,6 @@ namespace {
 
 // Rows read or removed by one system call; more than any bucket of a table will ever hold.
 constexpr __u32 kBatch = 1024;
-
-Result<std::size_t> possible_cpus() {
-  const int cpus = libbpf_num_possible_cpus();
-  if (cpus < 0)
-    return fail(-cpus, "count CPUs");
-  return static_cast<std::size_t>(cpus);
-}
 
 monitor_count sum(const monitor_count* first, std::size_t cpus) {
   monitor_count total{};
@@ -88,16 +83,6 @@ Result<> remove_others(int map, const std::set<std::string>& wanted) {
       return fail(err, "take an address of a pod from the monitor");
     }
   return {};
-}
-
-Result<bpf_prog_info> info_of(const bpf_program* program) {
-  bpf_prog_info info{};
-  __u32 size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size)) {
-    const int err = errno;
-    return fail(err, std::string("ask about program '") + bpf_program__name(program) + "'");
-  }
-  return info;
 }
 
 }  // namespace
@@ -211,11 +196,7 @@ std::string MonitorObject::interface_name(std::uint32_t netns_inum, std::uint32_
 }
 
 std::vector<ProgramRuns> MonitorObject::runs() const {
-  std::vector<ProgramRuns> all;
-  for (const auto* program : {raw_->progs.monitor_drop})
-    if (const auto info = info_of(program))
-      all.push_back({.name = bpf_program__name(program), .runs = info->run_cnt, .nanoseconds = info->run_time_ns});
-  return all;
+  return runs_of({raw_->progs.monitor_drop});
 }
 
 }  // namespace skbtrail

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/unique_fd.h"
+#include "kernel/kernel_btf.h"
 #include "task_abi.h"
 #include "tasks.skel.h"
 
@@ -20,10 +21,7 @@ namespace {
 constexpr std::size_t kRecords = 2048;
 
 bool kernel_lists_tasks() {
-  struct Free {
-    void operator()(btf* types) const { btf__free(types); }
-  };
-  const std::unique_ptr<btf, Free> types{btf__load_vmlinux_btf()};
+  const BtfPtr types{btf__load_vmlinux_btf()};
   return types && btf__find_by_name_kind(types.get(), "bpf_iter__task", BTF_KIND_STRUCT) > 0;
 }
 

@@ -12,6 +12,8 @@
 #include <utility>
 
 #include "kernel/filter_pad.h"
+#include "kernel/per_cpu.h"
+#include "kernel/program_info.h"
 #include "trace_abi.h"
 #include "tracer.skel.h"
 #include "tracer_roomy.skel.h"
@@ -204,11 +206,8 @@ std::unordered_map<std::uint64_t, trace_function> descriptions(const ProbePlan& 
 }
 
 std::uint64_t recursion_misses_of(const bpf_program* program) {
-  bpf_prog_info info{};
-  __u32 size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-    return 0;
-  return info.recursion_misses;
+  const auto info = info_of(program);
+  return info ? info->recursion_misses : 0;
 }
 
 // The roomy object has the same programs and maps under the same names, so the same skeleton fits it.
@@ -362,10 +361,7 @@ std::uint64_t TracerObject::followed_now() const {
 }
 
 Result<TraceTotals> TracerObject::totals() const {
-  const int cpus = libbpf_num_possible_cpus();
-  if (cpus < 0)
-    return fail(-cpus, "count CPUs");
-  std::vector<trace_counters> all(static_cast<std::size_t>(cpus));
+  std::vector<trace_counters> all(TRY(possible_cpus()));
   const __u32 zero = 0;
   if (bpf_map_lookup_elem(bpf_map__fd(raw_->maps.counters), &zero, all.data())) {
     const int err = errno;
