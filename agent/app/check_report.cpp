@@ -40,6 +40,7 @@ constexpr std::array kFeatures = {
     NamedFeature{"netns cookie", &KernelFeatures::netns_cookie},
     NamedFeature{"drop reasons", &KernelFeatures::drop_reasons},
     NamedFeature{"drop socket", &KernelFeatures::drop_socket},
+    NamedFeature{"device traps", &KernelFeatures::device_traps},
 };
 
 struct UnseenByPwru {

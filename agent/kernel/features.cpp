@@ -9,6 +9,7 @@
 
 #include "kernel/bpf_trial.h"
 #include "kernel/capabilities.h"
+#include "kernel/devlink_traps.h"
 #include "kernel/drop_reasons.h"
 #include "kernel/function_catalogue.h"
 #include "kernel/kfunc_calls.h"
@@ -61,6 +62,16 @@ Feature kprobe(const HostRoot& host) {
       return trial ? present() : absent(why_no_perf_event(trial.error()));
     }
   return absent("the kernel was built without CONFIG_KPROBE_EVENTS, or /sys is not visible here");
+}
+
+Feature device_traps() {
+  const auto devlink = DevlinkTraps::open();
+  if (!devlink)
+    return absent(devlink.error().code == ENOENT ? "the kernel was built without devlink" : devlink.error().message);
+  const auto traps = devlink->read();
+  if (!traps)
+    return absent(traps.error().message);
+  return from_types(!traps->empty(), "no device here has any");
 }
 
 std::string release(const HostRoot& host) {
@@ -127,6 +138,7 @@ KernelFeatures probe_features(const HostRoot& host, const btf& vmlinux, const st
   KernelFeatures features = features_by_types(host, vmlinux);
   features.fentry_multi = fentry_multi(vmlinux, target);
   features.kprobe_multi = kprobe_multi(target);
+  features.device_traps = device_traps();
   features.fentry = target ? as_feature(try_fentry(target->btf_id)) : absent(std::string(kNothingToTry));
   return features;
 }
@@ -151,6 +163,7 @@ KernelFeatures features_by_types(const HostRoot& host, const btf& vmlinux) {
       .netns_cookie = netns_cookie_feature(vmlinux),
       .drop_reasons = from_types(drop.reason, "the kfree_skb tracepoint has no reason (Linux 5.17 has)"),
       .drop_socket = from_types(drop.rx_socket, "the kfree_skb tracepoint has no socket (Linux 6.11 has)"),
+      .device_traps = {},
       .missing_capabilities = read_missing_capabilities(host),
   };
 }

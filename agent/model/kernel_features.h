@@ -59,6 +59,7 @@ struct KernelFeatures {
   Feature netns_cookie;    // 5.12: struct net carries a plain u64 net_cookie
   Feature drop_reasons;    // 5.17: the kfree_skb tracepoint says why
   Feature drop_socket;     // 6.11: the kfree_skb tracepoint names the receiving socket
+  Feature device_traps;    // 5.4: devlink tells what devices drop; a matter of the devices, too
   std::vector<MissingCapability> missing_capabilities;
   friend bool operator==(const KernelFeatures&, const KernelFeatures&) = default;
 };

@@ -113,7 +113,11 @@ Monitor::Monitor(const HostRoot& host, const MonitorOptions& options, PodViews p
       source_(std::move(source)),
       budget_{.limit = options_.max_series, .used = 0},
       drops_(budget_),
-      links_(netns_inum, budget_) {}
+      links_(netns_inum, budget_),
+      traps_(budget_) {
+  if (auto devlink = DevlinkTraps::open())
+    devlink_.emplace(*devlink);
+}
 
 Result<std::unique_ptr<Monitor>> Monitor::start(const HostRoot& host, const MonitorOptions& options, PodViews pods) {
   const std::uint32_t netns_inum = TRY(own_netns(host));
@@ -184,7 +188,19 @@ Result<> Monitor::read_drops(const PodView& pods) {
 
 Result<> Monitor::read_node(const PodView& pods) {
   links_.take(TRY(read_link_statistics()), pods);
+  read_traps();
   return {};
+}
+
+// A device that comes or goes meanwhile breaks the reading off. The next one has what this one missed, and everything
+// else need not wait for it.
+void Monitor::read_traps() {
+  if (!devlink_)
+    return;
+  if (const auto traps = devlink_->read())
+    traps_.take(*traps);
+  else
+    ++trap_failures_;
 }
 
 void Monitor::forget(const PodView& pods, Clock::time_point now) {
@@ -201,6 +217,8 @@ void Monitor::forget(const PodView& pods, Clock::time_point now) {
   };
   drops_.forget(gone);
   links_.forget(gone, named);
+  traps_.forget(devices_gone_.missing(
+      traps_.named(), [&](const std::string& device) { return traps_.has(device); }, now));
   if (latency_)
     latency_->ledger().forget(gone);
 }
@@ -211,7 +229,7 @@ Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
                       "Increases that went to an overflow series because there are as many series as allowed.",
                       MetricType::Counter,
                       {}};
-  for (const auto& families : {drops_.families(), links_.families()})
+  for (const auto& families : {drops_.families(), links_.families(), {&traps_.family()}})
     for (const CounterFamily* family : families) {
       all.push_back(family->metrics());
       capped.metric.push_back(counter_metric({{"metric", family->name()}}, static_cast<double>(family->capped())));
@@ -220,6 +238,10 @@ Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
     capped.metric.push_back(counter_metric({{"metric", latency_->ledger().family().name()}},
                                            static_cast<double>(latency_->ledger().family().capped())));
   append_softnet(all, host_);
+  if (devlink_)
+    all.push_back(counter_of("skbtrail_device_trap_read_failures_total",
+                             "Readings of devlink traps that failed; the next one has what was missed.",
+                             static_cast<double>(trap_failures_)));
   all.push_back(std::move(capped));
   all.push_back(gauge_of("skbtrail_series", "Series of this page that count towards the limit.",
                          static_cast<double>(budget_.used)));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernel/devlink_traps.h"
 #include "kernel/host_root.h"
 #include "monitor/counter_family.h"
 #include "monitor/drop_ledger.h"
@@ -23,6 +24,7 @@
 #include "monitor/path_latency.h"
 #include "monitor/pod_view.h"
 #include "monitor/series_names.h"
+#include "monitor/trap_ledger.h"
 
 namespace skbtrail {
 
@@ -72,6 +74,7 @@ private:
   Result<> follow(const std::shared_ptr<const PodView>& pods);
   Result<> read_drops(const PodView& pods);
   Result<> read_node(const PodView& pods);
+  void read_traps();
   void forget(const PodView& pods, Clock::time_point now);
   Result<std::vector<prometheus::MetricFamily>> families(const PodView& pods) const;
 
@@ -83,10 +86,14 @@ private:
   SeriesBudget budget_;
   DropLedger drops_;
   LinkLedger links_;
+  std::optional<DevlinkTraps> devlink_ = {};  // nothing: the kernel has none
+  TrapLedger traps_;
+  std::uint64_t trap_failures_ = 0;
   std::optional<PathLatency> latency_ = {};
   std::string why_untimed_ = {};
   GoneSince<PodName> pods_gone_{kGrace};
   GoneSince<std::string> interfaces_gone_{kGrace};
+  GoneSince<std::string> devices_gone_{kGrace};
   std::shared_ptr<const PodView> followed_;
   std::size_t addresses_left_out_ = 0;
   Clock::time_point collected_{};

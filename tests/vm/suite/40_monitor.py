@@ -163,8 +163,8 @@ def test_names(agent):
         served.setdefault(histogram, set()).update(label for label, _ in sample.labels if label != "le")
     wrong = {name: sorted(labels) for name, labels in served.items() if said.get(name) != labels}
     lab.check("every metric served is in docs/metrics.md, with its labels", not wrong, wrong)
-    # Of pods, of sessions, of log stores and of API servers there are none here.
-    needing_some = ("skbtrail_path_", "skbtrail_session_", "skbtrail_events_lost_", "skbtrail_probes",
+    # Of pods, of sessions, of devices with traps, of log stores and of API servers there are none here.
+    needing_some = ("skbtrail_path_", "skbtrail_device_trap_", "skbtrail_session_", "skbtrail_events_lost_", "skbtrail_probes",
                     "skbtrail_push_", "skbtrail_kube_")
     absent = {name for name in said.keys() - served.keys() if not name.startswith(needing_some)}
     lab.check("every metric in docs/metrics.md is served", not absent, absent)

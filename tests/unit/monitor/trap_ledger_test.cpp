@@ -1,0 +1,73 @@
+#include "monitor/trap_ledger.h"
+
+#include <catch2/catch.hpp>
+#include <vector>
+
+namespace skbtrail {
+namespace {
+
+using Series = std::map<LabelValues, std::uint64_t>;
+
+DevlinkTrap trap(std::uint64_t passed, std::uint64_t dropped) {
+  return {.device = "pci/0000:03:00.0",
+          .name = "vlan_tag_mismatch",
+          .takes_packets = true,
+          .passed = passed,
+          .dropped = dropped};
+}
+
+Series series(const TrapLedger& ledger) {
+  Series found;
+  ledger.family().for_each([&](const LabelValues& labels, std::uint64_t value) { found[labels] = value; });
+  return found;
+}
+
+void take(TrapLedger& ledger, const std::vector<DevlinkTrap>& traps) {
+  ledger.take(traps);
+}
+
+TEST_CASE("a trap whose packets are handled after all lost only what the device did not show") {
+  SeriesBudget budget;
+  TrapLedger ledger{budget};
+  auto exception = trap(7, 2);
+  exception.takes_packets = false;
+  take(ledger, {exception});
+  CHECK(series(ledger) == Series{{{"pci/0000:03:00.0", "vlan_tag_mismatch", "rx_dropped"}, 2}});
+}
+
+TEST_CASE("what a device shows of its drops and what it does not are counted apart, once") {
+  SeriesBudget budget;
+  TrapLedger ledger{budget};
+  take(ledger, {trap(3, 1)});
+  take(ledger, {trap(3, 1)});
+  take(ledger, {trap(5, 1)});
+  CHECK(series(ledger) == Series{{{"pci/0000:03:00.0", "vlan_tag_mismatch", "rx_dropped"}, 1},
+                                 {{"pci/0000:03:00.0", "vlan_tag_mismatch", "rx_packets"}, 5}});
+}
+
+TEST_CASE("a device that comes back, or is reset, takes nothing back") {
+  SeriesBudget budget;
+  TrapLedger ledger{budget};
+  take(ledger, {trap(3, 0)});
+  take(ledger, {trap(1, 0)});
+  take(ledger, {});
+  take(ledger, {trap(2, 0)});
+  CHECK(series(ledger) == Series{{{"pci/0000:03:00.0", "vlan_tag_mismatch", "rx_packets"}, 6}});
+}
+
+TEST_CASE("the counts of a device that is gone are kept together") {
+  SeriesBudget budget;
+  TrapLedger ledger{budget};
+  take(ledger, {trap(3, 1)});
+  CHECK(ledger.has("pci/0000:03:00.0"));
+  take(ledger, {});
+  CHECK_FALSE(ledger.has("pci/0000:03:00.0"));
+  CHECK(ledger.named() == std::set<std::string>{"pci/0000:03:00.0"});
+  ledger.forget({"pci/0000:03:00.0"});
+  CHECK(series(ledger) == Series{{{std::string(kDeletedLabel), "vlan_tag_mismatch", "rx_dropped"}, 1},
+                                 {{std::string(kDeletedLabel), "vlan_tag_mismatch", "rx_packets"}, 3}});
+  CHECK(budget.used == 0);
+}
+
+}  // namespace
+}  // namespace skbtrail
