@@ -23,7 +23,7 @@ struct drop_table {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 16384);	/* set by the agent */
 	__type(key, struct monitor_drop_key);
-	__type(value, struct monitor_count);
+	__type(value, struct monitor_drop_value);
 } drops_a SEC(".maps"), drops_b SEC(".maps");
 
 /*
@@ -62,6 +62,14 @@ struct {
 	__type(value, struct monitor_interface);
 } interfaces SEC(".maps");
 
+/* What an exemplar says of the last packet of a key. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MONITOR_LAST_PACKETS);
+	__type(key, struct monitor_drop_key);
+	__type(value, struct monitor_last_packet);
+} last_packets SEC(".maps");
+
 /* Addresses of the pods of this node, kept by the agent; ambiguous ones are left out. All of its room is taken at once:
  * before Linux 6.1 the kernel warns of a program like this one with a map that is not. */
 struct {
@@ -86,14 +94,14 @@ static __always_inline void count_loss(u32 cause)
 		__sync_fetch_and_add(mine, 1);
 }
 
-/* The entry of this key, made if need be; NULL when there is no room. */
-static __always_inline struct monitor_count *count_of(void *table, const void *key)
+/* The entry of this key, made of zeros if need be; NULL when there is no room. For values that begin with a count. */
+static __always_inline void *entry_of(void *table, const void *key)
 {
-	const struct monitor_count none = {};
-	struct monitor_count *count = bpf_map_lookup_elem(table, key);
+	const struct monitor_drop_value none = {};
+	void *entry = bpf_map_lookup_elem(table, key);
 
-	if (count)
-		return count;
+	if (entry)
+		return entry;
 	/* Whoever was faster has made it, too: the second look finds either. */
 	(void)bpf_map_update_elem(table, key, &none, BPF_NOEXIST);
 	return bpf_map_lookup_elem(table, key);
@@ -112,30 +120,45 @@ static __always_inline void remember_interface(const struct monitor_drop_key *ke
 
 static __always_inline void count_overflow(u32 reason, u32 bytes)
 {
-	struct monitor_count *count = count_of(&drop_overflow, &reason);
+	struct monitor_count *count = entry_of(&drop_overflow, &reason);
 
 	count_loss(count ? MONITOR_LOSS_TABLE_FULL : MONITOR_LOSS_OVERFLOW_FULL);
 	if (count)
 		add(count, bytes);
 }
 
-static __always_inline void count_drop(const struct monitor_drop_key *key, const struct sk_buff *copy)
+/* Once in a timer tick for each key and CPU: that is near enough to the last one, and a flood of drops does not feel it. */
+static __always_inline void note_packet(struct monitor_drop_value *drop, const struct monitor_drop_key *key,
+					const struct sk_buff *copy, const struct l3_place *place)
+{
+	const u64 now = bpf_jiffies64();
+	struct monitor_last_packet packet = {};
+
+	if (drop->noted_jiffies == now)
+		return;
+	drop->noted_jiffies = now;
+	fill_last_packet(&packet, copy, place, key->l4_protocol);
+	(void)bpf_map_update_elem(&last_packets, key, &packet, BPF_ANY);
+}
+
+static __always_inline void count_drop(const struct monitor_drop_key *key, const struct sk_buff *copy,
+				       const struct l3_place *place)
 {
 	const u32 zero = 0;
 	void *table = bpf_map_lookup_elem(&drop_counts, &zero);
-	struct monitor_count *count;
+	struct monitor_drop_value *drop;
 
 	if (!table)
 		return;
-	count = bpf_map_lookup_elem(table, key);
-	if (!count) {
-		count = count_of(table, key);
+	drop = bpf_map_lookup_elem(table, key);
+	if (!drop) {
+		drop = entry_of(table, key);
 		remember_interface(key, copy->dev);
 	}
-	if (count)
-		add(count, copy->len);
-	else
-		count_overflow(key->reason, copy->len);
+	if (!drop)
+		return count_overflow(key->reason, copy->len);
+	add(&drop->count, copy->len);
+	note_packet(drop, key, copy, place);
 }
 
 static __always_inline u32 pod_at_end(const struct sk_buff *copy, const struct l3_place *place, u32 nth)
@@ -167,14 +190,12 @@ static __always_inline void fill_pod_end(struct monitor_drop_key *key, const str
 }
 
 static __always_inline void fill_key(struct monitor_drop_key *key, const struct sk_buff *copy,
-				     const struct sock *receiver)
+				     const struct sock *receiver, struct l3_place *place)
 {
-	struct l3_place place;
-
 	fill_place(key, copy, receiver);
-	find_l3(copy, &place);
-	fill_protocol(key, copy, &place);
-	fill_pod_end(key, copy, &place);
+	find_l3(copy, place);
+	fill_protocol(key, copy, place);
+	fill_pod_end(key, copy, place);
 	key->direction = direction_of(key, copy);
 }
 
@@ -188,13 +209,14 @@ int monitor_drop(struct bpf_raw_tracepoint_args *ctx)
 		.location = ctx->args[1],
 		.reason = has_drop_reason ? ctx->args[2] : 0,
 	};
+	struct l3_place place = {};
 
 	if (bpf_probe_read_kernel(bytes, size > sizeof(bytes) ? sizeof(bytes) : size, (const void *)ctx->args[0])) {
 		__builtin_memset(bytes, 0, sizeof(bytes));
 		count_loss(MONITOR_LOSS_UNREADABLE);
 	} else {
-		fill_key(&key, copy, has_rx_socket ? (const void *)ctx->args[3] : NULL);
+		fill_key(&key, copy, has_rx_socket ? (const void *)ctx->args[3] : NULL, &place);
 	}
-	count_drop(&key, copy);
+	count_drop(&key, copy, &place);
 	return 0;
 }

@@ -171,8 +171,8 @@ void Agent::take_over(const AgentConfig& config) {
 }
 
 Result<std::string> Agent::metrics_page(ExpositionFormat format) {
-  const auto families = TRY(monitor_->collect(Monitor::Clock::now()));
-  auto page = joined(exposition(*families, format), session_page(sessions_->manager(), format), format);
+  const auto collected = TRY(monitor_->collect(Monitor::Clock::now()));
+  auto page = joined(exposition(*collected, format), session_page(sessions_->manager(), format), format);
   if (push_)
     page = joined(std::move(page), exposition(push_families(push_->numbers()), format), format);
   return kube_ ? joined(std::move(page), kube_->metrics_page(format), format) : page;

@@ -19,21 +19,30 @@ namespace {
 // Rows read or removed by one system call; more than any bucket of a table will ever hold.
 constexpr __u32 kBatch = 1024;
 
-monitor_count sum(const monitor_count* first, std::size_t cpus) {
+const monitor_count& count_of(const monitor_count& count) {
+  return count;
+}
+
+const monitor_count& count_of(const monitor_drop_value& value) {
+  return value.count;
+}
+
+template <class Value>
+monitor_count sum(const Value* first, std::size_t cpus) {
   monitor_count total{};
   for (std::size_t cpu = 0; cpu < cpus; ++cpu) {
-    total.packets += first[cpu].packets;
-    total.bytes += first[cpu].bytes;
+    total.packets += count_of(first[cpu]).packets;
+    total.bytes += count_of(first[cpu]).bytes;
   }
   return total;
 }
 
 // Calls visit(key, count) for each row of a per-CPU hash of counts.
-template <class Key, class Visit>
+template <class Key, class Value, class Visit>
 Result<> for_each_row(int table, Visit visit) {
   const std::size_t cpus = TRY(possible_cpus());
   std::vector<Key> keys(kBatch);
-  std::vector<monitor_count> counts(kBatch * cpus);
+  std::vector<Value> counts(kBatch * cpus);
   __u32 position = 0;
   for (bool first = true, last = false; !last; first = false) {
     __u32 rows = kBatch;
@@ -52,9 +61,8 @@ Result<> for_each_row(int table, Visit visit) {
 
 Result<std::vector<DropRow>> rows_of(int table) {
   std::vector<DropRow> rows;
-  TRY(for_each_row<monitor_drop_key>(table, [&](const monitor_drop_key& key, const monitor_count& count) {
-    rows.push_back({key, count});
-  }));
+  const auto take = [&](const monitor_drop_key& key, const monitor_count& count) { rows.push_back({key, count}); };
+  TRY((for_each_row<monitor_drop_key, monitor_drop_value>(table, take)));
   return rows;
 }
 
@@ -146,8 +154,8 @@ Result<std::vector<DropRow>> MonitorObject::take_drops() {
 
 Result<std::map<std::uint32_t, monitor_count>> MonitorObject::overflow() const {
   std::map<std::uint32_t, monitor_count> by_reason;
-  TRY(for_each_row<__u32>(bpf_map__fd(raw_->maps.drop_overflow),
-                          [&](__u32 reason, const monitor_count& count) { by_reason.emplace(reason, count); }));
+  const auto take = [&](__u32 reason, const monitor_count& count) { by_reason.emplace(reason, count); };
+  TRY((for_each_row<__u32, monitor_count>(bpf_map__fd(raw_->maps.drop_overflow), take)));
   return by_reason;
 }
 
@@ -193,6 +201,13 @@ std::string MonitorObject::interface_name(std::uint32_t netns_inum, std::uint32_
   if (bpf_map_lookup_elem(bpf_map__fd(raw_->maps.interfaces), &key, &interface))
     return {};
   return {interface.name, ::strnlen(interface.name, sizeof(interface.name))};
+}
+
+std::optional<monitor_last_packet> MonitorObject::last_packet(const monitor_drop_key& key) const {
+  monitor_last_packet packet{};
+  if (bpf_map_lookup_elem(bpf_map__fd(raw_->maps.last_packets), &key, &packet))
+    return std::nullopt;
+  return packet;
 }
 
 std::vector<ProgramRuns> MonitorObject::runs() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,8 @@ public:
 
   // Empty when the kernel never saw a packet dropped there, or has forgotten it.
   std::string interface_name(std::uint32_t netns_inum, std::uint32_t ifindex) const;
+  // Nothing when the kernel has forgotten it: it keeps MONITOR_LAST_PACKETS, the least recently dropped go first.
+  std::optional<monitor_last_packet> last_packet(const monitor_drop_key& key) const;
   std::uint32_t drop_entries() const { return settings_.drop_entries; }
   // Zeros unless somebody enabled kernel.bpf_stats_enabled.
   std::vector<ProgramRuns> runs() const;

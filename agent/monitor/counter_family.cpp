@@ -16,22 +16,31 @@ LabelValues with_label(LabelValues labels, const std::vector<std::size_t>& posit
   return labels;
 }
 
-void CounterFamily::add(const LabelValues& labels, std::uint64_t amount) {
+void CounterFamily::add(const LabelValues& labels, std::uint64_t amount, const std::optional<LastPacket>& packet) {
   if (amount == 0)
     return;
-  if (const auto known = series_.find(labels); known != series_.end()) {
-    known->second += amount;
-    return;
-  }
-  if (!is_outside_budget(labels)) {
-    if (budget_->used >= budget_->limit) {
+  auto at = series_.lower_bound(labels);
+  if (at == series_.end() || at->first != labels) {
+    if (!take_room(labels)) {
       ++capped_;
-      series_[with_label(labels, description_.overflowing, kOverflowLabel)] += amount;
+      series_[with_label(labels, description_.overflowing, kOverflowLabel)].value += amount;
       return;
     }
-    ++budget_->used;
+    at = series_.emplace_hint(at, labels, Series{});
   }
-  series_.emplace(labels, amount);
+  at->second.value += amount;
+  auto& last = at->second.last_packet;
+  if (packet && (!last || last->seconds <= packet->seconds))
+    last = packet;
+}
+
+bool CounterFamily::take_room(const LabelValues& labels) {
+  if (is_outside_budget(labels))
+    return true;
+  if (budget_->used >= budget_->limit)
+    return false;
+  ++budget_->used;
+  return true;
 }
 
 void CounterFamily::fold(const std::function<bool(const LabelValues&)>& gone) {
@@ -41,32 +50,40 @@ void CounterFamily::fold(const std::function<bool(const LabelValues&)>& gone) {
       ++one;
       continue;
     }
-    folded[with_label(one->first, description_.deletable, kDeletedLabel)] += one->second;
+    folded[with_label(one->first, description_.deletable, kDeletedLabel)] += one->second.value;
     one = series_.erase(one);
     --budget_->used;
   }
   for (const auto& [labels, value] : folded)
-    series_[labels] += value;
+    series_[labels].value += value;
 }
 
 std::uint64_t CounterFamily::sum() const {
   std::uint64_t total = 0;
-  for (const auto& [labels, value] : series_)
-    total += value;
+  for (const auto& [labels, one] : series_)
+    total += one.value;
   return total;
 }
 
 prometheus::MetricFamily CounterFamily::metrics() const {
   prometheus::MetricFamily family{description_.name, description_.help, prometheus::MetricType::Counter, {}};
   family.metric.reserve(series_.size());
-  for (const auto& [values, value] : series_) {
+  for (const auto& [values, one] : series_) {
     auto& metric = family.metric.emplace_back();
-    metric.counter.value = static_cast<double>(value);
+    metric.counter.value = static_cast<double>(one.value);
     metric.label.reserve(values.size());
     for (std::size_t i = 0; i < values.size(); ++i)
       metric.label.push_back({description_.labels[i], values[i]});
   }
   return family;
+}
+
+std::vector<std::optional<Exemplar>> CounterFamily::exemplars() const {
+  std::vector<std::optional<Exemplar>> exemplars;
+  exemplars.reserve(series_.size());
+  for (const auto& [values, one] : series_)
+    exemplars.push_back(one.last_packet ? std::optional{exemplar_of(*one.last_packet)} : std::nullopt);
+  return exemplars;
 }
 
 prometheus::ClientMetric counter_metric(std::vector<prometheus::ClientMetric::Label> labels, double value) {

@@ -7,9 +7,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "monitor/last_packet.h"
+#include "sink/exposition.h"
 
 namespace skbtrail {
 
@@ -45,15 +49,15 @@ public:
   CounterFamily(Description description, SeriesBudget& budget)
       : description_(std::move(description)), budget_(&budget) {}
 
-  // Nothing is made for an amount of zero.
-  void add(const LabelValues& labels, std::uint64_t amount);
+  // Nothing is made for an amount of zero. `packet` is the last one of the amount, if that is known.
+  void add(const LabelValues& labels, std::uint64_t amount, const std::optional<LastPacket>& packet = std::nullopt);
   // Adds each series of which `gone(labels)` holds to the one of what is deleted, and removes it.
   void fold(const std::function<bool(const LabelValues&)>& gone);
 
   template <class Visit>
   void for_each(Visit visit) const {
-    for (const auto& [labels, value] : series_)
-      visit(labels, value);
+    for (const auto& [labels, one] : series_)
+      visit(labels, one.value);
   }
   std::size_t size() const { return series_.size(); }
   std::uint64_t sum() const;
@@ -61,11 +65,21 @@ public:
   std::uint64_t capped() const { return capped_; }
   const std::string& name() const { return description_.name; }
   prometheus::MetricFamily metrics() const;
+  // For each of metrics(): the last packet of the series.
+  std::vector<std::optional<Exemplar>> exemplars() const;
 
 private:
+  struct Series {
+    std::uint64_t value = 0;
+    std::optional<LastPacket> last_packet = {};
+  };
+
+  // Whether a new series of these labels is allowed; it then counts.
+  bool take_room(const LabelValues& labels);
+
   Description description_;
   SeriesBudget* budget_;
-  std::map<LabelValues, std::uint64_t> series_;
+  std::map<LabelValues, Series> series_;
   std::uint64_t capped_ = 0;
 };
 

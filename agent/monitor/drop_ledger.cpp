@@ -129,13 +129,16 @@ void DropLedger::add_drop(const monitor_drop_key& key, const DropReasonName& rea
   const Pod* pod = owner.at.pod;
   const std::string namespace_name = pod ? pod->namespace_name : "";
   const std::string name = pod ? pod->name : "";
+  const std::string location = names.locations->resolve(key.location).name;
+  auto packet = names.last_packet ? names.last_packet(key) : std::nullopt;
+  node_.add({reason.name, reason.subsystem, location, names.interface(key.netns_inum, key.ifindex)}, growth.packets,
+            packet);
+  if (packet)
+    packet->location = location;
   drops_.add({namespace_name, name, reason.name, reason.subsystem,
               std::string(protocol_word(key.l3_protocol, key.l4_protocol)), direction_of(key, owner)},
-             growth.packets);
+             growth.packets, packet);
   bytes_.add({namespace_name, name, reason.name}, growth.bytes);
-  node_.add({reason.name, reason.subsystem, names.locations->resolve(key.location).name,
-             names.interface(key.netns_inum, key.ifindex)},
-            growth.packets);
 }
 
 }  // namespace skbtrail

@@ -51,6 +51,8 @@ public:
   void forget(const SeriesNames& gone);
 
   const LookupCounts& lookups() const { return lookups_; }
+  // Of the families whose series know their last packet.
+  Exemplars exemplars() const { return {{drops_.name(), drops_.exemplars()}, {node_.name(), node_.exemplars()}}; }
   std::vector<const CounterFamily*> families() const { return {&drops_, &bytes_, &node_, &ends_}; }
 
 private:

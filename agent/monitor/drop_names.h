@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "model/symbol.h"
+#include "monitor/last_packet.h"
 #include "pods/pod_index.h"
 
 namespace skbtrail {
@@ -15,6 +17,8 @@ struct DropNames {
   const SymbolResolver* locations = nullptr;
   std::function<std::string(std::uint32_t netns_inum, std::uint32_t ifindex)> interface = {};
   std::function<PodFound(const PacketPlace&)> pod = {};
+  // The last packet of a key, without a location; nothing: not known any more.
+  std::function<std::optional<LastPacket>(const monitor_drop_key&)> last_packet = {};
 
   DropReasonName reason(std::uint32_t raw) const {
     return reasons ? reasons->lookup(raw) : DropReasonName{.name = "NOT_SPECIFIED", .subsystem = "core"};

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/clock.h"
 #include "kernel/capabilities.h"
 #include "kernel/kallsyms.h"
 #include "kernel/kernel_btf.h"
@@ -92,12 +93,20 @@ Result<> DropSource::learn(const std::vector<DropRow>& rows) {
   return locations_.learn(addresses);
 }
 
+std::optional<LastPacket> DropSource::last_packet(const monitor_drop_key& key) const {
+  const auto packet = object_.last_packet(key);
+  if (!packet)
+    return std::nullopt;
+  const auto ago = static_cast<double>(monotonic_ns() - packet->dropped_ns);
+  return LastPacket{.packet = *packet, .seconds = (static_cast<double>(realtime_ns()) - ago) / 1e9};
+}
+
 DropNames DropSource::names() const {
   return {.reasons = has_reasons_ ? &reasons_ : nullptr,
           .locations = &locations_,
-          .interface = [this](std::uint32_t netns_inum, std::uint32_t ifindex) {
-            return object_.interface_name(netns_inum, ifindex);
-          }};
+          .interface = [this](std::uint32_t netns_inum,
+                              std::uint32_t ifindex) { return object_.interface_name(netns_inum, ifindex); },
+          .last_packet = [this](const monitor_drop_key& key) { return last_packet(key); }};
 }
 
 }  // namespace skbtrail

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -42,6 +43,7 @@ private:
   DropSource(const HostRoot& host, MonitorObject object, DropReasons reasons, bool has_reasons)
       : object_(std::move(object)), reasons_(std::move(reasons)), locations_(host), has_reasons_(has_reasons) {}
 
+  std::optional<LastPacket> last_packet(const monitor_drop_key& key) const;
   Result<> learn(const std::vector<DropRow>& rows);
 
   MonitorObject object_;

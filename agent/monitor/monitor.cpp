@@ -156,7 +156,7 @@ Result<> Monitor::follow(const std::shared_ptr<const PodView>& pods) {
   return {};
 }
 
-Result<Monitor::Families> Monitor::collect(Clock::time_point now) {
+Result<Monitor::Page> Monitor::collect(Clock::time_point now) {
   const std::lock_guard lock{mutex_};
   if (last_ && now - collected_ < kFreshness)
     return last_;
@@ -172,7 +172,7 @@ Result<Monitor::Families> Monitor::collect(Clock::time_point now) {
       gauge_of("skbtrail_collect_timestamp_seconds", "When the kernel was last asked, since the epoch.", asked));
   page.push_back(gauge_of("skbtrail_collect_duration_seconds", "How long that took.",
                           static_cast<double>(monotonic_ns() - started) / 1e9));
-  last_ = std::make_shared<const std::vector<MetricFamily>>(std::move(page));
+  last_ = std::make_shared<const MetricPage>(MetricPage{.families = std::move(page), .exemplars = drops_.exemplars()});
   collected_ = now;
   return last_;
 }

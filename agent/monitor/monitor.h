@@ -44,7 +44,7 @@ using PodViews = std::function<std::shared_ptr<const PodView>()>;
 class Monitor final {
 public:
   using Clock = std::chrono::steady_clock;
-  using Families = std::shared_ptr<const std::vector<prometheus::MetricFamily>>;
+  using Page = std::shared_ptr<const MetricPage>;
 
   // Counters of what no longer exists are folded after this time.
   static constexpr std::chrono::seconds kGrace{300};
@@ -64,7 +64,7 @@ public:
   // Why packets are not timed though they should be; empty: they are, or need not be.
   const std::string& why_untimed() const { return why_untimed_; }
   // All metrics as of `now`, or of the last collection if that is younger than kFreshness. Any thread.
-  Result<Families> collect(Clock::time_point now);
+  Result<Page> collect(Clock::time_point now);
 
 private:
   Monitor(const HostRoot& host, const MonitorOptions& options, PodViews pods, DropSource source,
@@ -97,7 +97,7 @@ private:
   std::shared_ptr<const PodView> followed_;
   std::size_t addresses_left_out_ = 0;
   Clock::time_point collected_{};
-  Families last_;
+  Page last_;
 };
 
 }  // namespace skbtrail

@@ -57,14 +57,35 @@ void append_labels(std::string& text, const std::vector<ClientMetric::Label>& la
 struct Sample {
   std::string_view suffix;
   double value;
-  const double* bound = nullptr;  // of a bucket
+  const double* bound = nullptr;       // of a bucket
+  const Exemplar* exemplar = nullptr;  // of a counter
 };
+
+// To the millisecond, as people write times; doubles have more digits than that in the seconds since the epoch.
+void append_time(std::string& text, double seconds) {
+  std::array<char, 32> digits;
+  const auto [end, err] =
+      std::to_chars(digits.data(), digits.data() + digits.size(), seconds, std::chars_format::fixed, 3);
+  text.append(digits.data(), end);
+}
+
+// An exemplar of a counter is one step of it.
+void append_exemplar(std::string& text, const Exemplar& exemplar) {
+  text += " # ";
+  if (exemplar.labels.empty())
+    text += "{}";
+  append_labels(text, exemplar.labels, nullptr);
+  text += " 1 ";
+  append_time(text, exemplar.seconds);
+}
 
 void append_sample(std::string& text, std::string_view name, const ClientMetric& metric, const Sample& sample) {
   (text += name) += sample.suffix;
   append_labels(text, metric.label, sample.bound);
   text += ' ';
   append_number(text, sample.value);
+  if (sample.exemplar)
+    append_exemplar(text, *sample.exemplar);
   text += '\n';
 }
 
@@ -102,25 +123,34 @@ void append_header(std::string& text, std::string_view name, const MetricFamily&
   text += '\n';
 }
 
-void append_family(std::string& text, const MetricFamily& family) {
+const Exemplar* exemplar_at(const Exemplars& exemplars, const std::string& name, std::size_t position) {
+  const auto found = exemplars.find(name);
+  if (found == exemplars.end() || position >= found->second.size() || !found->second[position])
+    return nullptr;
+  return &*found->second[position];
+}
+
+void append_family(std::string& text, const MetricFamily& family, const Exemplars& exemplars) {
   std::string_view name = family.name;
   if (family.type == MetricType::Counter && name.ends_with(kTotal))
     name.remove_suffix(kTotal.size());
   append_header(text, name, family);
-  for (const auto& metric : family.metric) {
+  for (std::size_t i = 0; i < family.metric.size(); ++i) {
+    const ClientMetric& metric = family.metric[i];
     if (family.type == MetricType::Histogram)
       append_histogram(text, name, metric);
     else if (family.type == MetricType::Counter)
-      append_sample(text, name, metric, {kTotal, metric.counter.value});
+      append_sample(text, name, metric,
+                    {kTotal, metric.counter.value, nullptr, exemplar_at(exemplars, family.name, i)});
     else
       append_sample(text, name, metric, {"", metric.gauge.value});
   }
 }
 
-std::string open_metrics(const std::vector<MetricFamily>& families) {
+std::string open_metrics(const std::vector<MetricFamily>& families, const Exemplars& exemplars) {
   std::string text;
   for (const auto& family : families)
-    append_family(text, family);
+    append_family(text, family, exemplars);
   return text += "# EOF\n";
 }
 
@@ -136,8 +166,13 @@ std::string_view content_type_of(ExpositionFormat format) {
                                                  : "text/plain; version=0.0.4; charset=utf-8";
 }
 
+std::string exposition(const MetricPage& page, ExpositionFormat format) {
+  return format == ExpositionFormat::OpenMetrics ? open_metrics(page.families, page.exemplars)
+                                                 : exposition(page.families, format);
+}
+
 std::string exposition(const std::vector<MetricFamily>& families, ExpositionFormat format) {
-  return format == ExpositionFormat::OpenMetrics ? open_metrics(families)
+  return format == ExpositionFormat::OpenMetrics ? open_metrics(families, {})
                                                  : prometheus::TextSerializer{}.Serialize(families);
 }
 

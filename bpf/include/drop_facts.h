@@ -161,4 +161,70 @@ static __always_inline bool read_address(struct monitor_address *address, const 
 	return !bpf_probe_read_kernel(address->bytes, 16, l3 + IPV6_ADDRESSES_OFFSET + 16 * nth);
 }
 
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define IPPROTO_DCCP 33
+#define IPPROTO_SCTP 132
+#define IPPROTO_UDPLITE 136
+#define IPV4_FRAGMENT_OFFSET 6
+#define IPV4_FRAGMENT_MASK 0x1fff	/* of which fragment; the first one has the ports */
+
+static __always_inline bool has_ports(u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+	       protocol == IPPROTO_UDPLITE || protocol == IPPROTO_DCCP;
+}
+
+/* From the network header; 0: there are none, or extensions lie between. */
+static __always_inline u32 ports_offset(const unsigned char *l3, u16 protocol, u8 l4_protocol)
+{
+	__be16 fragment = 0;
+	u8 first = 0;
+
+	if (protocol == ETH_P_IPV6) {
+		(void)bpf_probe_read_kernel(&first, 1, l3 + IPV6_NEXT_HEADER_OFFSET);
+		return first == l4_protocol ? IPV6_HEADER_BYTES : 0;
+	}
+	if (bpf_probe_read_kernel(&first, 1, l3) ||
+	    bpf_probe_read_kernel(&fragment, sizeof(fragment), l3 + IPV4_FRAGMENT_OFFSET) ||
+	    bpf_ntohs(fragment) & IPV4_FRAGMENT_MASK)
+		return 0;
+	return 4 * (first & 0xf);
+}
+
+static __always_inline void fill_ports(struct monitor_last_packet *packet, const unsigned char *l3, u16 protocol,
+				       u8 l4_protocol)
+{
+	const u32 offset = has_ports(l4_protocol) ? ports_offset(l3, protocol, l4_protocol) : 0;
+	__be16 ports[2];
+
+	if (!offset || bpf_probe_read_kernel(ports, sizeof(ports), l3 + offset))
+		return;
+	packet->sport = bpf_ntohs(ports[0]);
+	packet->dport = bpf_ntohs(ports[1]);
+	packet->has_ports = 1;
+}
+
+static __always_inline void fill_last_packet(struct monitor_last_packet *packet, const struct sk_buff *copy,
+					     const struct l3_place *place, u8 l4_protocol)
+{
+	const unsigned char *l3 = copy->head + place->offset;
+
+	packet->dropped_ns = bpf_ktime_get_ns();
+	if (!place->offset || !is_ip(place->protocol))
+		return;
+	if (place->protocol == ETH_P_IP) {
+		if (bpf_probe_read_kernel(packet->saddr, 4, l3 + IPV4_ADDRESSES_OFFSET) ||
+		    bpf_probe_read_kernel(packet->daddr, 4, l3 + IPV4_ADDRESSES_OFFSET + 4))
+			return;
+		packet->ip_version = 4;
+	} else {
+		if (bpf_probe_read_kernel(packet->saddr, 16, l3 + IPV6_ADDRESSES_OFFSET) ||
+		    bpf_probe_read_kernel(packet->daddr, 16, l3 + IPV6_ADDRESSES_OFFSET + 16))
+			return;
+		packet->ip_version = 6;
+	}
+	fill_ports(packet, l3, place->protocol, l4_protocol);
+}
+
 #endif /* SKBTRAIL_DROP_FACTS_H */

@@ -51,6 +51,26 @@ struct monitor_count {
 	__u64 bytes;		/* sum of skb->len: link-layer header included where it was still, or already, there */
 };
 
+/* Value of the tables of drops; one for each CPU. */
+struct monitor_drop_value {
+	struct monitor_count count;
+	__u64 noted_jiffies;	/* when a packet of this key was last put into last_packets */
+};
+
+/* A packet with this key, the last one or one of the same timer tick. Value of the map `last_packets`. */
+struct monitor_last_packet {
+	__u64 dropped_ns;	/* bpf_ktime_get_ns() */
+	__u8 saddr[16];		/* network byte order; IPv4 uses the first four */
+	__u8 daddr[16];
+	__u16 sport;		/* host byte order */
+	__u16 dport;
+	__u8 ip_version;	/* 4 or 6; 0: addresses are not known */
+	__u8 has_ports;
+	__u8 unused[2];		/* 0 */
+};
+
+#define MONITOR_LAST_PACKETS 4096
+
 struct monitor_interface_key {
 	__u32 netns_inum;
 	__u32 ifindex;
@@ -71,6 +91,7 @@ enum monitor_loss {
 #ifdef __cplusplus
 static_assert(sizeof(monitor_drop_key) == 40);
 static_assert(sizeof(monitor_address) == 17);
+static_assert(sizeof(monitor_last_packet) == 48);
 #else
 _Static_assert(sizeof(struct monitor_drop_key) == 40, "a key with holes would be several keys");
 #endif

@@ -30,6 +30,18 @@ public:
   }
 };
 
+std::optional<LastPacket> last_packet() {
+  const monitor_last_packet packet{.dropped_ns = 0,
+                                   .saddr = {10, 244, 13, 102},
+                                   .daddr = {10, 244, 17, 201},
+                                   .sport = 43210,
+                                   .dport = 8443,
+                                   .ip_version = 4,
+                                   .has_ports = 1,
+                                   .unused = {}};
+  return LastPacket{.packet = packet, .seconds = 1764442800.5, .location = {}};
+}
+
 std::vector<DropRow> rows_of(std::uint32_t pods, std::uint32_t reasons, std::uint64_t packets) {
   std::vector<DropRow> rows;
   for (std::uint32_t pod = 0; pod < pods; ++pod)
@@ -42,7 +54,10 @@ std::vector<DropRow> rows_of(std::uint32_t pods, std::uint32_t reasons, std::uin
                  .ifindex = 2,
                  .l3_protocol = 0x0800,
                  .l4_protocol = IPPROTO_TCP,
-                 .direction = MONITOR_INGRESS};
+                 .direction = MONITOR_INGRESS,
+                 .pod_netns_inum = 0,
+                 .pod_end = MONITOR_NO_POD_END,
+                 .unused = {}};
       row.count = {.packets = packets, .bytes = 100 * packets};
       rows.push_back(row);
     }
@@ -68,19 +83,21 @@ int main(int argc, char** argv) {
       .pod =
           [&](const PacketPlace& place) {
             return PodFound{PodAnswer::Pod, {&known[place.netns_inum - kFirstNetns], PodSide::Inside}};
-          }};
+          },
+      .last_packet = [](const monitor_drop_key&) { return last_packet(); }};
   SeriesBudget budget;
   DropLedger ledger{budget};
   for (std::uint64_t round = 1; round <= 3; ++round) {
     const auto rows = rows_of(pods, reasons, round);
     const auto started = std::chrono::steady_clock::now();
     ledger.take(rows, names);
-    std::vector<prometheus::MetricFamily> families;
+    MetricPage collected;
     for (const auto* family : ledger.families())
-      families.push_back(family->metrics());
-    const std::string page = exposition(families, ExpositionFormat::OpenMetrics);
+      collected.families.push_back(family->metrics());
+    collected.exemplars = ledger.exemplars();
+    const std::string page = exposition(collected, ExpositionFormat::OpenMetrics);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - started;
-    const std::string text = exposition(families, ExpositionFormat::Text);
+    const std::string text = exposition(collected, ExpositionFormat::Text);
     const std::chrono::duration<double, std::milli> both = std::chrono::steady_clock::now() - started;
     std::printf("%zu rows, %zu series: OpenMetrics %.1f ms, %zu bytes; text %.1f ms more\n", rows.size(), budget.used,
                 took.count(), page.size(), (both - took).count());

@@ -397,7 +397,8 @@ class Agent:
     `lines()` is its log. After the block: `status` and `stderr`.
     """
 
-    _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
+    _LABELS = r'\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\}'
+    _SAMPLE = re.compile(rf"^(\w+)(?:{_LABELS})? (\S+)(?: # {_LABELS} \S+ (\S+))?$", re.MULTILINE)
     _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
     def __init__(self, *arguments, program="skbtrail"):
@@ -460,7 +461,13 @@ class Agent:
     @classmethod
     def parse(cls, page):
         return {Sample(name, frozenset(cls._LABEL.findall(labels))): float(value)
-                for name, labels, value in cls._SAMPLE.findall(page)}
+                for name, labels, value, _, _ in cls._SAMPLE.findall(page)}
+
+    @classmethod
+    def exemplars(cls, page):
+        """{Sample: ({label: value}, time)} of those that have one; `page` is OpenMetrics."""
+        return {Sample(name, frozenset(cls._LABEL.findall(labels))): (dict(cls._LABEL.findall(exemplar)), float(when))
+                for name, labels, _, exemplar, when in cls._SAMPLE.findall(page) if when}
 
     def _listening(self):
         return re.search(r"metrics on \S+:(\d+)$", self.told(), re.MULTILINE)

@@ -74,6 +74,36 @@ std::map<LabelValues, std::uint64_t> series(const DropLedger& ledger, std::strin
 
 using Series = std::map<LabelValues, std::uint64_t>;
 
+TEST_CASE("a series has the latest packet of its rows, and where it was dropped") {
+  Node node;
+  auto names = node.names();
+  double seconds = 0;
+  names.last_packet = [&](const monitor_drop_key&) {
+    return LastPacket{.packet = {}, .seconds = seconds, .location = {}};
+  };
+  SeriesBudget budget;
+  DropLedger ledger{budget};
+  for (const double when : {5, 7, 6}) {
+    seconds = when;
+    const std::vector rows{row(kNoSocket, 1)};
+    ledger.take(rows, names);
+  }
+  names.last_packet = [](const monitor_drop_key&) { return std::optional<LastPacket>{}; };
+  const std::vector unknown{row(kPurged + 1, 1)};
+  ledger.take(unknown, names);
+  const auto exemplars = ledger.exemplars();
+  const auto& by_pod = exemplars.at("skbtrail_drops_total");
+  REQUIRE(by_pod.size() == 2);
+  REQUIRE(by_pod[0]);
+  CHECK(by_pod[0]->seconds == 7);
+  REQUIRE(by_pod[0]->labels.size() == 1);
+  CHECK(by_pod[0]->labels[0].value == "f1");
+  CHECK_FALSE(by_pod[1]);
+  const auto& by_place = exemplars.at("skbtrail_node_drops_total");
+  REQUIRE(by_place[0]);
+  CHECK(by_place[0]->labels.empty());
+}
+
 TEST_CASE("a drop is counted for its pod, in bytes, and for the node") {
   const Node node;
   SeriesBudget budget;

@@ -25,7 +25,7 @@ TEST_CASE("OpenMetrics is given to those who ask for it") {
 }
 
 TEST_CASE("a page without metrics is only its end in OpenMetrics") {
-  CHECK(exposition({}, ExpositionFormat::OpenMetrics) == "# EOF\n");
+  CHECK(exposition(MetricPage{}, ExpositionFormat::OpenMetrics) == "# EOF\n");
 }
 
 TEST_CASE("a counter is named without _total where OpenMetrics describes it, and with it where it has a value") {
@@ -37,6 +37,23 @@ TEST_CASE("a counter is named without _total where OpenMetrics describes it, and
         "# TYPE a_bytes counter\n# UNIT a_bytes bytes\n# HELP a_bytes What \\\"a\\\"\\nis.\n"
         "a_bytes_total{pod=\"x\\\\y\\\"z\\nq\"} 9007199254740992\n# EOF\n");
   CHECK(exposition(families, ExpositionFormat::Text).find("# TYPE a_bytes_total counter\n") != std::string::npos);
+}
+
+TEST_CASE("a counter's exemplar is one step of it, and only OpenMetrics has it") {
+  const MetricPage page{
+      .families = {{"a_total", "A.", MetricType::Counter, {counter({}, 3), counter({{"b", "c"}}, 4)}}},
+      .exemplars = {{"a_total", {std::nullopt, Exemplar{{{"saddr", "10.0.0.1"}}, 1764442800.1239}}}}};
+  CHECK(
+      exposition(page, ExpositionFormat::OpenMetrics) ==
+      "# TYPE a counter\n# HELP a A.\na_total 3\na_total{b=\"c\"} 4 # {saddr=\"10.0.0.1\"} 1 1764442800.124\n# EOF\n");
+  CHECK(exposition(page, ExpositionFormat::Text) == exposition(page.families, ExpositionFormat::Text));
+}
+
+TEST_CASE("an exemplar of which nothing but its time is known has no labels") {
+  const MetricPage page{.families = {{"a_total", "A.", MetricType::Counter, {counter({}, 3)}}},
+                        .exemplars = {{"a_total", {Exemplar{{}, 2}}}, {"gone_total", {}}}};
+  CHECK(exposition(page, ExpositionFormat::OpenMetrics) ==
+        "# TYPE a counter\n# HELP a A.\na_total 3 # {} 1 2.000\n# EOF\n");
 }
 
 TEST_CASE("a histogram has its buckets, count and sum") {

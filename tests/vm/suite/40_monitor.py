@@ -138,6 +138,43 @@ def test_directions(agent, network):
               and ("NETFILTER_DROP", "egress") in grown, grown)
 
 
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def fresh_exemplars(agent, since):
+    """Exemplars of a page that was made after `since`."""
+    page = lab.wait_until(lambda: (text := agent.page(OPEN_METRICS)) and lab.Agent.parse(text).get(
+        lab.Sample("skbtrail_collect_timestamp_seconds", frozenset()), 0) > since and text, 30, every=0.2)
+    return lab.Agent.exemplars(page)
+
+
+def test_exemplars(agent, network):
+    """The last packet of a counter is the one that was sent last."""
+    cases = [("an IPv4 datagram", V4, "10.1.0.1", "10.2.0.2"), ("an IPv6 datagram", V6, "fd00:1::1", "fd00:2::2")]
+    device = network.device("veth0")
+    for name, family, mine, theirs in cases:
+        places = {place for cause in CAUSES if cause.key == "closed-udp" for place in cause.places[family]}
+        with lab.socket_in(network.client, family) as sender:
+            sender.bind((mine, 0))
+            for number in range(ROUNDS):
+                time.sleep(0.02)     # another tick of the kernel's timer
+                sender.sendto(b"lost", (theirs, 24000 + number))
+            sent = time.time()
+            wanted = {"saddr": mine, "daddr": theirs, "sport": str(sender.getsockname()[1]),
+                      "dport": str(24000 + ROUNDS - 1)}
+        seen = {sample: one for sample, one in fresh_exemplars(agent, sent).items() if one[0].get("dport") == wanted["dport"]
+                and one[0]["saddr"] == mine}
+        of_node = [(one, when) for sample, (one, when) in seen.items() if sample.name == NODE and
+                   ("interface", device) in sample.labels and dict(sample.labels)["location"].split(".")[0] in places]
+        lab.check(f"{name} is the exemplar of the place that dropped it", len(of_node) == 1 and of_node[0][0] == wanted,
+                  wanted, seen)
+        of_pod = [one for sample, (one, _) in seen.items() if sample.name == PODS]
+        lab.check(f"{name} is the exemplar of whose it is, with the place", len(of_pod) == 1 and
+                  of_pod[0].pop("location", "").split(".")[0] in places and of_pod[0] == wanted, wanted, seen)
+        lab.check(f"{name} has the time when it was dropped", all(abs(when - sent) < 1 for _, when in of_node), sent, seen)
+    lab.check("text has no exemplars", not re.search("^[^#].* # ", agent.page(), re.MULTILINE))
+
+
 def test_pages(agent):
     page = agent.page()
     if not shutil.which("promtool"):
@@ -145,7 +182,7 @@ def test_pages(agent):
     else:
         checked = lab.run("promtool", "check", "metrics", stdin=page, check=False)
         lab.check("promtool finds no fault in the page", checked.returncode == 0, checked.stdout, checked.stderr)
-    open_page = agent.page("application/openmetrics-text; version=1.0.0")
+    open_page = agent.page(OPEN_METRICS)
     lab.check("OpenMetrics ends as it must", open_page.endswith("# EOF\n"), open_page[-200:])
     stable = [name for name in ("skbtrail_node_drops_total", "skbtrail_series_limit")]
     texts, opens = lab.Agent.parse(page), lab.Agent.parse(open_page)
@@ -186,7 +223,7 @@ class Prometheus:
     def __enter__(self):
         with open(self._folder / "log", "wb") as log:
             self.process = lab.start("prometheus", f"--config.file={self._folder}/prometheus.yml",
-                                     f"--storage.tsdb.path={self._folder}/data",
+                                     f"--storage.tsdb.path={self._folder}/data", "--enable-feature=exemplar-storage",
                                      f"--web.listen-address=127.0.0.1:{self.port}", stdout=log, stderr=log)
         return self
 
@@ -201,13 +238,22 @@ class Prometheus:
 
     def query(self, expression):
         """{labels: value}, None while it does not answer."""
-        address = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        found = self._ask("query", query=expression)
+        return found and {frozenset(one["metric"].items()): float(one["value"][1]) for one in found["result"]}
+
+    def exemplars(self, expression):
+        """Labels of each exemplar of the last hour, None while it does not answer."""
+        now = time.time()
+        found = self._ask("query_exemplars", query=expression, start=now - 3600, end=now + 60)
+        return found and [exemplar["labels"] for one in found for exemplar in one["exemplars"]]
+
+    def _ask(self, what, **parameters):
+        address = f"http://127.0.0.1:{self.port}/api/v1/{what}?" + urllib.parse.urlencode(parameters)
         try:
             with urllib.request.urlopen(address, timeout=20) as answer:
-                found = json.load(answer)["data"]["result"]
+                return json.load(answer)["data"]
         except OSError:
             return None
-        return {frozenset(one["metric"].items()): float(one["value"][1]) for one in found}
 
 
 def test_prometheus(agent, network):
@@ -225,6 +271,8 @@ def test_prometheus(agent, network):
         answer = lab.wait_until(lambda: prometheus.query(expression), 120, every=0.5)
         labels = frozenset({("reason", reason), ("interface", device)})
         lab.check(name, total > 0 and answer == {labels: total}, answer, total)
+        found = lab.wait_until(lambda: prometheus.exemplars(f'{NODE}{{interface="{device}"}}'), 60, every=0.5)
+        lab.check("and has the exemplars", found and any("dport" in one for one in found), found)
 
 
 def test_interface_losses(agent):
@@ -282,6 +330,9 @@ def test_overflow(network):
               lost[("table_full",)] == over >= 2 * (len(protocols) - 64), lost, grown)
     lab.check("by node and by pod it is the same", sum(lab.growth(before, full, NODE, "reason").values()) ==
               sum(grown.values()), grown)
+    back = [sample for first, second in ((before, full), (full, after)) for sample, value in first.items()
+            if sample.name in (PODS, NODE) and second.get(sample, 0) < value]
+    lab.check("no counter goes backwards when the table is full or exchanged", not back, back)
     again = lab.growth(full, after, PODS, "reason", "protocol")
     lab.check("the full table was exchanged, and there is room again", again.get((reason, "other"), 0) >= 1 and
               lab.growth(before, after, "skbtrail_drop_table_changes_total"), again)
@@ -338,6 +389,7 @@ def main():
         test_protocols(agent, network)
         test_directions(agent, network)
         test_interface_losses(agent)
+        test_exemplars(agent, network)
         test_pages(agent)
         test_names(agent)
         test_prometheus(agent, network)
