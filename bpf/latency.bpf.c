@@ -66,6 +66,14 @@ struct {
 	__type(value, struct arrival);
 } arrivals SEC(".maps");
 
+/*
+ * Whether a CPU has an arrival that was not delivered yet. Every packet asks, most of them are not timed, and a byte of
+ * the program's own memory is found without a look-up. Of more CPUs than this some share a byte, and may miss a time.
+ */
+#define ARRIVAL_CPUS 4096
+
+__u8 is_arriving[ARRIVAL_CPUS] = {};
+
 /* Times that found no room in the table, by CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -226,20 +234,39 @@ static __always_inline bool is_other_end(const struct way *from, const struct wa
 	return !BPF_CORE_READ(dev, dev.parent) && (!is_same || to->ifindex == LOOPBACK_IFINDEX);
 }
 
+static __always_inline struct arrival *own_arrival(void)
+{
+	const u32 zero = 0;
+
+	return bpf_map_lookup_elem(&arrivals, &zero);
+}
+
+/* Another packet came: the one before is in its socket, or went elsewhere. */
+static __always_inline void end_arrival(u8 *arriving)
+{
+	struct arrival *arrival = own_arrival();
+
+	*arriving = 0;
+	if (arrival)
+		arrival->skb = 0;
+}
+
 SEC("raw_tp/netif_receive_skb")
 int latency_receive(struct bpf_raw_tracepoint_args *ctx)
 {
 	const struct sk_buff *skb = (const void *)ctx->args[0];
-	const u32 zero = 0;
 	const u64 address = ctx->args[0];
-	struct arrival *arrival = bpf_map_lookup_elem(&arrivals, &zero);
+	u8 *arriving = &is_arriving[bpf_get_smp_processor_id() & (ARRIVAL_CPUS - 1)];
 	struct way next = {.stage = LATENCY_RECEIVE};
+	struct arrival *arrival;
 	struct way *way;
 
-	if (!arrival)
-		return 0;
-	arrival->skb = 0;
+	if (*arriving)
+		end_arrival(arriving);
 	if (!is_sampled(address))
+		return 0;
+	arrival = own_arrival();
+	if (!arrival)
 		return 0;
 	way = way_in(address, LATENCY_WIRE);
 	next.began_ns = bpf_ktime_get_ns();
@@ -254,6 +281,7 @@ int latency_receive(struct bpf_raw_tracepoint_args *ctx)
 	begin(address, &next);
 	arrival->skb = address;
 	arrival->way = next;
+	*arriving = 1;
 	return 0;
 }
 
@@ -266,15 +294,19 @@ SEC("raw_tp/sk_data_ready")
 int latency_deliver(struct bpf_raw_tracepoint_args *ctx)
 {
 	const struct sock *sk = (const void *)ctx->args[0];
-	const u32 zero = 0;
-	struct arrival *arrival = bpf_map_lookup_elem(&arrivals, &zero);
+	u8 *arriving = &is_arriving[bpf_get_smp_processor_id() & (ARRIVAL_CPUS - 1)];
+	struct arrival *arrival;
 	struct way *way;
 	u64 address, now;
 
+	if (!*arriving)
+		return 0;
+	arrival = own_arrival();
 	if (!arrival || !arrival->skb || !is_of_network(sk, arrival->way.netns_inum))
 		return 0;
 	address = arrival->skb;
 	arrival->skb = 0;
+	*arriving = 0;
 	way = way_in(address, LATENCY_RECEIVE);
 	if (!way || way->began_ns != arrival->way.began_ns)
 		return 0;
@@ -320,6 +352,8 @@ int latency_consume(struct bpf_raw_tracepoint_args *ctx)
 	const u64 location = ctx->args[1];	/* v6.3 */
 	u32 nth;
 
+	if (!is_sampled(ctx->args[0]))
+		return 0;
 	for (nth = 0; nth < LATENCY_UDP_READERS; nth++)
 		if (location - udp_readers[nth].begins < udp_readers[nth].bytes)
 			end_wait(ctx->args[0], LATENCY_SOCKET);

@@ -43,10 +43,11 @@ Result<> PathLatency::end(Time now, const PodView& pods) {
 }
 
 void PathLatency::adapt(std::uint64_t times) {
-  if (times >= kManyTimes)
-    one_in_ = std::min(one_in_ * 2, kMaxOneIn);
-  else if (times < kManyTimes / 4)
+  if (times < kManyTimes / 4)
     one_in_ = std::max(one_in_ / 2, 1U);
+  // At once as many fewer as there were too many: each slice of a busy node costs.
+  for (; times >= kManyTimes && one_in_ < kMaxOneIn; times /= 2)
+    one_in_ *= 2;
 }
 
 Result<std::vector<MetricFamily>> PathLatency::families() const {

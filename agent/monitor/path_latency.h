@@ -20,8 +20,8 @@ class PathLatency final {
 public:
   using Time = SliceSchedule::Time;
 
-  // After so many times in a slice, or more, the next one times every other packet; after a quarter of them, twice as
-  // many. It begins in between, so that a busy node does not pay for finding out.
+  // After so many times in a slice, or more, the next one times as many fewer packets; after less than a quarter of
+  // them, twice as many. It begins in between, so that a busy node does not pay for finding out.
   static constexpr std::uint64_t kManyTimes = 20'000;
   static constexpr std::uint32_t kMaxOneIn = 256;
   static constexpr std::uint32_t kFirstOneIn = 8;
