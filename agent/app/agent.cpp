@@ -42,24 +42,35 @@ Agent::~Agent() {
 Result<> Agent::start_parts() {
   turned_ = collected_ = Monitor::Clock::now();
   pods_ = open_agent_pods(host_, config_.cri_socket);
-  monitor_ = TRY(Monitor::start(host_,
-                                {.max_series = config_.metrics_max_series,
-                                 .drop_entries = static_cast<std::uint32_t>(config_.metrics_drop_entries),
-                                 .latency_percent = config_.metrics_latency_percent,
-                                 .node = config_.node,
-                                 .version = SKBTRAIL_VERSION,
-                                 .commit = SKBTRAIL_COMMIT},
-                                pod_views(pods_.source.get())));
-  if (!monitor_->why_untimed().empty())
-    pods_.lacks.push_back("latency of packets is not measured: " + monitor_->why_untimed());
-  push_ = TRY(open_log_push(config_, output_.log().teller()));
   kube_ = TRY(AgentKube::open(config_, output_.log()));
+  TRY(start_monitor());
+  push_ = TRY(open_log_push(config_, output_.log().teller()));
   start_sessions();
   if (kube_)
     kube_->begin(sessions_->manager());
   TRY(start_rest());
   TRY(start_servers());
   next_collection_ = Monitor::Clock::now() + Monitor::kPeriod;
+  return {};
+}
+
+Result<> Agent::start_monitor() {
+  monitor_ = TRY(Monitor::start(host_,
+                                {.max_series = config_.metrics_max_series,
+                                 .drop_entries = static_cast<std::uint32_t>(config_.metrics_drop_entries),
+                                 .latency_percent = config_.metrics_latency_percent,
+                                 .node = config_.node,
+                                 .version = SKBTRAIL_VERSION,
+                                 .commit = SKBTRAIL_COMMIT,
+                                 .pod_drops = kube_ ? kube_->pod_drops() : nullptr},
+                                pod_views(pods_.source.get())));
+  if (!monitor_->why_untimed().empty())
+    pods_.lacks.push_back("latency of packets is not measured: " + monitor_->why_untimed());
+  if (config_.kubernetes_pod_events && !kube_)
+    pods_.lacks.push_back("kubernetes.podEvents: no events are written: no API server is configured here");
+  else if (config_.kubernetes_pod_events && !monitor_->has_reasons())
+    pods_.lacks.push_back(
+        "kubernetes.podEvents: no events are written: this kernel does not say why it drops (Linux 5.17 and newer do)");
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "monitor/drop_ledger.h"
 
+#include <utility>
+
 #include "monitor/drop_words.h"
 
 namespace skbtrail {
@@ -64,8 +66,12 @@ std::string direction_of(const monitor_drop_key& key, const DropOwner& owner) {
 
 }  // namespace
 
-DropLedger::DropLedger(SeriesBudget& budget)
-    : drops_(drops(), budget), bytes_(bytes(), budget), node_(node(), budget), ends_(ends(), budget) {}
+DropLedger::DropLedger(SeriesBudget& budget, PodDropListener listener)
+    : listener_(std::move(listener)),
+      drops_(drops(), budget),
+      bytes_(bytes(), budget),
+      node_(node(), budget),
+      ends_(ends(), budget) {}
 
 void DropLedger::take(std::span<const DropRow> growth, const DropNames& names) {
   for (const DropRow& row : growth)
@@ -133,9 +139,14 @@ void DropLedger::add_drop(const monitor_drop_key& key, const DropReasonName& rea
               std::string(protocol_word(key.l3_protocol, key.l4_protocol)), direction_of(key, owner)},
              growth.packets);
   bytes_.add({namespace_name, name, reason.name}, growth.bytes);
-  node_.add({reason.name, reason.subsystem, names.locations->resolve(key.location).name,
-             names.interface(key.netns_inum, key.ifindex)},
-            growth.packets);
+  const std::string location = names.locations->resolve(key.location).name;
+  node_.add({reason.name, reason.subsystem, location, names.interface(key.netns_inum, key.ifindex)}, growth.packets);
+  if (pod && listener_)
+    listener_({.pod = *pod,
+               .reason = reason.name,
+               .subsystem = reason.subsystem,
+               .location = location,
+               .packets = growth.packets});
 }
 
 }  // namespace skbtrail

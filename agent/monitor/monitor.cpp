@@ -112,7 +112,7 @@ Monitor::Monitor(const HostRoot& host, const MonitorOptions& options, PodViews p
       pods_(std::move(pods)),
       source_(std::move(source)),
       budget_{.limit = options_.max_series, .used = 0},
-      drops_(budget_),
+      drops_(budget_, options_.pod_drops),
       links_(netns_inum, budget_) {}
 
 Result<std::unique_ptr<Monitor>> Monitor::start(const HostRoot& host, const MonitorOptions& options, PodViews pods) {

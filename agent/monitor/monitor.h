@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "kernel/host_root.h"
+#include "model/pod_drop.h"
 #include "monitor/counter_family.h"
 #include "monitor/drop_ledger.h"
 #include "monitor/drop_source.h"
@@ -32,7 +33,8 @@ struct MonitorOptions {
   std::uint64_t latency_percent = 0;    // of the time in which packets are timed; 0: never
   std::string node = {};                // its name: nodes time packets at different moments
   std::string version = {};
-  std::string commit = {};  // empty: not built from a repository
+  std::string commit = {};              // empty: not built from a repository
+  PodDropListener pod_drops = nullptr;  // hears of what pods lose, by whoever collects; null: nobody does
 };
 
 // Gives what is known of pods now, never null; called for each collection, the answer is used until that is done. As
@@ -61,6 +63,8 @@ public:
   Result<> time_packets(Clock::time_point now);
   // Why packets are not timed though they should be; empty: they are, or need not be.
   const std::string& why_untimed() const { return why_untimed_; }
+  // Whether this kernel says why it drops (5.17 and newer).
+  bool has_reasons() const { return source_.names().reasons != nullptr; }
   // All metrics as of `now`, or of the last collection if that is younger than kFreshness. Any thread.
   Result<Families> collect(Clock::time_point now);
 
