@@ -119,10 +119,13 @@ Result<> Agent::start_servers() {
     auto own = parse_listen_address(config_.health_listen);
     if (!own)
       return within("health.listen", std::move(own.error()));
-    health_ = TRY(MetricsServer::start(*own, nullptr, source));
+    health_ =
+        TRY(MetricsServer::start(*own, {.health = source, .name = "health", .tell = output_.log().teller("health: ")}));
   }
-  metrics_ = TRY(MetricsServer::start(
-      *address, [this](ExpositionFormat format) { return metrics_page(format); }, is_apart ? nullptr : source));
+  metrics_ =
+      TRY(MetricsServer::start(*address, {.page = [this](ExpositionFormat format) { return metrics_page(format); },
+                                          .health = is_apart ? nullptr : source,
+                                          .tell = output_.log().teller("metrics: ")}));
   return {};
 }
 
