@@ -49,6 +49,22 @@ void CounterFamily::fold(const std::function<bool(const LabelValues&)>& gone) {
     series_[labels] += value;
 }
 
+void CounterFamily::fold_deleted(std::size_t position, const std::set<std::string>& values) {
+  std::map<LabelValues, std::uint64_t> folded;
+  for (auto one = series_.begin(); one != series_.end();) {
+    const LabelValues& labels = one->first;
+    const bool is_deleted = std::ranges::find(labels, kDeletedLabel) != labels.end();
+    if (!is_deleted || !values.contains(labels[position])) {
+      ++one;
+      continue;
+    }
+    folded[with_label(labels, {position}, kDeletedLabel)] += one->second;
+    one = series_.erase(one);
+  }
+  for (const auto& [labels, value] : folded)
+    series_[labels] += value;
+}
+
 std::uint64_t CounterFamily::sum() const {
   std::uint64_t total = 0;
   for (const auto& [labels, value] : series_)

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,9 @@ public:
   void add(const LabelValues& labels, std::uint64_t amount);
   // Adds each series of which `gone(labels)` holds to the one of what is deleted, and removes it.
   void fold(const std::function<bool(const LabelValues&)>& gone);
+  // Adds those series of what is deleted whose label at `position` is one of `values` to one that has kDeletedLabel
+  // there too.
+  void fold_deleted(std::size_t position, const std::set<std::string>& values);
 
   template <class Visit>
   void for_each(Visit visit) const {

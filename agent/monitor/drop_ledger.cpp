@@ -91,7 +91,9 @@ void DropLedger::take_overflow(const std::map<std::uint32_t, monitor_count>& by_
 void DropLedger::name(SeriesNames& names) const {
   for (const auto* family : {&drops_, &bytes_})
     family->for_each([&](const LabelValues& labels, std::uint64_t) {
-      if (!labels[1].empty() && labels[1] != kOverflowLabel && labels[1] != kDeletedLabel)
+      if (labels[1] == kDeletedLabel && labels[0] != kDeletedLabel)
+        names.namespaces.insert(labels[0]);
+      else if (!labels[1].empty() && !is_outside_budget(labels))
         names.pods.emplace(labels[0], labels[1]);
     });
   node_.for_each([&](const LabelValues& labels, std::uint64_t) { names.interfaces.insert(labels[3]); });
@@ -99,8 +101,10 @@ void DropLedger::name(SeriesNames& names) const {
 
 void DropLedger::forget(const SeriesNames& gone) {
   const auto of_gone_pod = [&](const LabelValues& labels) { return gone.pods.contains({labels[0], labels[1]}); };
-  drops_.fold(of_gone_pod);
-  bytes_.fold(of_gone_pod);
+  for (auto* family : {&drops_, &bytes_}) {
+    family->fold(of_gone_pod);
+    family->fold_deleted(0, gone.namespaces);
+  }
   node_.fold([&](const LabelValues& labels) { return gone.interfaces.contains(labels[3]); });
 }
 

@@ -48,6 +48,8 @@ public:
 
   // Counters of what no longer exists are folded after this time.
   static constexpr std::chrono::seconds kGrace{300};
+  // Those of the deleted pods of a namespace are folded with other namespaces' when it has had no pod here for so long.
+  static constexpr std::chrono::seconds kNamespaceGrace{3600};
   // Between two readings of the kernel's tables.
   static constexpr std::chrono::milliseconds kFreshness{1000};
   // The longest time between two collections: whoever owns the monitor collects that often, scraped or not.
@@ -90,6 +92,7 @@ private:
   std::optional<PathLatency> latency_ = {};
   std::string why_untimed_ = {};
   GoneSince<PodName> pods_gone_{kGrace};
+  GoneSince<std::string> namespaces_gone_{kNamespaceGrace};
   GoneSince<std::string> interfaces_gone_{kGrace};
   std::shared_ptr<const PodView> followed_;
   std::size_t addresses_left_out_ = 0;
