@@ -17,8 +17,8 @@ SessionLimits limits_of(const AgentConfig& config) {
 std::string session_page(const SessionManager& manager, ExpositionFormat format) {
   std::vector<SessionNumbers> numbers;
   for (auto& view : manager.list())
-    numbers.push_back({.key = std::move(view.session.key), .status = std::move(view.status)});
-  return exposition(session_families(numbers), format);
+    numbers.push_back({.key = std::move(view.session.key), .status = std::move(view.status), .number = view.number});
+  return exposition(session_families(std::move(numbers)), format);
 }
 
 }  // namespace
