@@ -129,6 +129,13 @@ Result<> Agent::start_servers() {
   return {};
 }
 
+std::size_t Agent::connections(const AgentConfig& config) {
+  const auto most = [](const HttpServer::Limits& limits) { return limits.connections + limits.refused; };
+  const std::size_t health = config.health_listen.empty() ? 0 : 1;
+  const std::size_t rest = (config.rest_listen.empty() ? 0 : 1) + (config.rest_socket.empty() ? 0 : 1);
+  return (1 + health) * most(MetricsServer::kLimits) + rest * most(RestServer::Limits{});
+}
+
 std::vector<std::string> Agent::places() const {
   std::vector<std::string> places;
   if (rest_)

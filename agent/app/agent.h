@@ -33,6 +33,9 @@ public:
   static Result<std::unique_ptr<Agent>> start(const AgentConfig& config, AgentOutput& output);
   ~Agent();
 
+  // How many connections its servers have at most.
+  static std::size_t connections(const AgentConfig& config);
+
   // One turn of what has to be done every kFollowPods.
   void turn(Monitor::Clock::time_point now);
   // Takes over what may change while it runs.
