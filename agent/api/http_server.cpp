@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <list>
 #include <new>
@@ -22,8 +23,8 @@
 namespace skbtrail {
 namespace {
 
-// Between two tries when the process has no file descriptor left.
-constexpr int kPauseMilliseconds = 100;
+// Between two tries when the process has no file descriptor, or the kernel no memory, left.
+constexpr std::chrono::milliseconds kPause{100};
 
 std::optional<uid_t> peer_of(int socket) {
   ucred peer{};
@@ -46,9 +47,9 @@ class Server final : public HttpServer {
 public:
   Server(Listener listener, std::unique_ptr<TlsIdentity> tls, UniqueFd stop, const Settings& settings)
       : settings_(settings), listener_(std::move(listener)), tls_(std::move(tls)), stop_(std::move(stop)) {
-    thread_ = std::jthread([this] {
+    thread_ = std::jthread([this](const std::stop_token& token) {
       become(settings_.name);
-      accept_all();
+      accept_all(token);
     });
   }
   Server(const Server&) = delete;
@@ -70,7 +71,8 @@ private:
   };
 
   bool is_network() const { return listener_.port() != 0; }
-  void accept_all();
+  void accept_all(const std::stop_token& stop);
+  void pause_without(const char* doing, int err);
   void take_if_possible(UniqueFd socket);
   void take(UniqueFd socket);
   void serve(UniqueFd socket, SslSession ssl, bool is_too_many);
@@ -85,22 +87,36 @@ private:
   std::jthread thread_;                // last: it uses all of the above
 };
 
-void Server::accept_all() {
-  while (true) {
+void Server::accept_all(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
     pollfd ready[] = {{.fd = listener_.fd(), .events = POLLIN, .revents = 0},
                       {.fd = stop_.get(), .events = POLLIN, .revents = 0}};
-    if (::poll(ready, 2, -1) < 0 && errno != EINTR)
-      return;
+    if (::poll(ready, 2, -1) < 0) {
+      if (const int err = errno; err != EINTR)
+        pause_without("wait for connections", err);
+      continue;
+    }
     if (ready[1].revents != 0)
       return;
     UniqueFd socket{::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
-    const bool is_short = !socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
+    const int err = errno;
+    const bool is_short = !socket && (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM);
     reap();
     if (socket)
       take_if_possible(std::move(socket));
     else if (is_short)
-      (void)::poll(&ready[1], 1, kPauseMilliseconds);
+      pause_without("take a connection", err);
   }
+}
+
+// What is missing may be there again in a moment; a listener that gave up would be missed for ever.
+void Server::pause_without(const char* doing, int err) {
+  const char* const cure = err == EMFILE   ? "; raise the limit of open files (`ulimit -n`)"
+                           : err == ENFILE ? "; raise the machine's limit of open files (sysctl fs.file-max)"
+                                           : "";
+  settings_.tell(LogLevel::Warning,
+                 std::string("cannot ") + doing + " now: " + std::generic_category().message(err) + cure);
+  std::this_thread::sleep_for(kPause);
 }
 
 // Without a thread or memory for it this connection is closed; the server, and the agent, go on.
@@ -109,6 +125,7 @@ void Server::take_if_possible(UniqueFd socket) {
     take(std::move(socket));
   } catch (const std::bad_alloc&) {
     reap_without_thread();
+    settings_.tell(LogLevel::Warning, "a connection was closed: no memory for it");
   } catch (const std::system_error& error) {
     reap_without_thread();
     settings_.tell(LogLevel::Warning, std::string("a connection was closed: no thread for it: ") + error.what());

@@ -51,12 +51,14 @@ HttpAnswer MetricsServer::Pages::nowhere() const {
   return text(404, "there is only " + there + " here\n");
 }
 
-Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const ListenAddress& address, Page page,
-                                                            HealthSource health, const HttpServer::Limits& limits) {
+Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const ListenAddress& address, Settings settings) {
   auto listener = TRY(Listener::on_network(address, Listener::Reach::Anywhere));
-  std::unique_ptr<MetricsServer> server{new MetricsServer(std::move(page), std::move(health))};
+  std::unique_ptr<MetricsServer> server{new MetricsServer(std::move(settings.page), std::move(settings.health))};
   server->server_ = TRY(HttpServer::start(std::move(listener), nullptr,
-                                          {.service = server->pages_, .name = "metrics", .limits = limits}));
+                                          {.service = server->pages_,
+                                           .name = std::move(settings.name),
+                                           .limits = settings.limits,
+                                           .tell = std::move(settings.tell)}));
   return server;
 }
 

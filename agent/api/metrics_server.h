@@ -12,6 +12,7 @@
 #include "api/health.h"
 #include "api/http_server.h"
 #include "api/listen_address.h"
+#include "base/log_level.h"
 #include "base/result.h"
 #include "sink/exposition.h"
 
@@ -31,10 +32,18 @@ public:
       .requests = 1,
       .connections = 32};
 
-  // Each is served where it is given; one at least is. Listens when it returns.
-  static Result<std::unique_ptr<MetricsServer>> start(const ListenAddress& address, Page page,
-                                                      HealthSource health = nullptr,
-                                                      const HttpServer::Limits& limits = kLimits);
+  struct Settings {
+    // Each is served where it is given; one at least is.
+    Page page = nullptr;
+    HealthSource health = nullptr;
+    HttpServer::Limits limits = kLimits;
+    std::string name = "metrics";  // of its threads: 8 letters at most
+    // What the one who runs the agent should know, one line each; called by the server's threads.
+    Teller tell = tell_nobody;
+  };
+
+  // Listens when it returns.
+  static Result<std::unique_ptr<MetricsServer>> start(const ListenAddress& address, Settings settings);
 
   // The real one, also when port 0 was asked for.
   std::uint16_t port() const { return server_->port(); }

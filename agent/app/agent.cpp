@@ -17,8 +17,8 @@ SessionLimits limits_of(const AgentConfig& config) {
 std::string session_page(const SessionManager& manager, ExpositionFormat format) {
   std::vector<SessionNumbers> numbers;
   for (auto& view : manager.list())
-    numbers.push_back({.key = std::move(view.session.key), .status = std::move(view.status)});
-  return exposition(session_families(numbers), format);
+    numbers.push_back({.key = std::move(view.session.key), .status = std::move(view.status), .number = view.number});
+  return exposition(session_families(std::move(numbers)), format);
 }
 
 }  // namespace
@@ -42,24 +42,35 @@ Agent::~Agent() {
 Result<> Agent::start_parts() {
   turned_ = collected_ = Monitor::Clock::now();
   pods_ = open_agent_pods(host_, config_.cri_socket);
-  monitor_ = TRY(Monitor::start(host_,
-                                {.max_series = config_.metrics_max_series,
-                                 .drop_entries = static_cast<std::uint32_t>(config_.metrics_drop_entries),
-                                 .latency_percent = config_.metrics_latency_percent,
-                                 .node = config_.node,
-                                 .version = SKBTRAIL_VERSION,
-                                 .commit = SKBTRAIL_COMMIT},
-                                pod_views(pods_.source.get())));
-  if (!monitor_->why_untimed().empty())
-    pods_.lacks.push_back("latency of packets is not measured: " + monitor_->why_untimed());
-  push_ = TRY(open_log_push(config_, output_.log().teller()));
   kube_ = TRY(AgentKube::open(config_, output_.log()));
+  TRY(start_monitor());
+  push_ = TRY(open_log_push(config_, output_.log().teller()));
   start_sessions();
   if (kube_)
     kube_->begin(sessions_->manager());
   TRY(start_rest());
   TRY(start_servers());
   next_collection_ = Monitor::Clock::now() + Monitor::kPeriod;
+  return {};
+}
+
+Result<> Agent::start_monitor() {
+  monitor_ = TRY(Monitor::start(host_,
+                                {.max_series = config_.metrics_max_series,
+                                 .drop_entries = static_cast<std::uint32_t>(config_.metrics_drop_entries),
+                                 .latency_percent = config_.metrics_latency_percent,
+                                 .node = config_.node,
+                                 .version = SKBTRAIL_VERSION,
+                                 .commit = SKBTRAIL_COMMIT,
+                                 .pod_drops = kube_ ? kube_->pod_drops() : nullptr},
+                                pod_views(pods_.source.get())));
+  if (!monitor_->why_untimed().empty())
+    pods_.lacks.push_back("latency of packets is not measured: " + monitor_->why_untimed());
+  if (config_.kubernetes_pod_events && !kube_)
+    pods_.lacks.push_back("kubernetes.podEvents: no events are written: no API server is configured here");
+  else if (config_.kubernetes_pod_events && !monitor_->has_reasons())
+    pods_.lacks.push_back(
+        "kubernetes.podEvents: no events are written: this kernel does not say why it drops (Linux 5.17 and newer do)");
   return {};
 }
 
@@ -108,11 +119,21 @@ Result<> Agent::start_servers() {
     auto own = parse_listen_address(config_.health_listen);
     if (!own)
       return within("health.listen", std::move(own.error()));
-    health_ = TRY(MetricsServer::start(*own, nullptr, source));
+    health_ =
+        TRY(MetricsServer::start(*own, {.health = source, .name = "health", .tell = output_.log().teller("health: ")}));
   }
-  metrics_ = TRY(MetricsServer::start(
-      *address, [this](ExpositionFormat format) { return metrics_page(format); }, is_apart ? nullptr : source));
+  metrics_ =
+      TRY(MetricsServer::start(*address, {.page = [this](ExpositionFormat format) { return metrics_page(format); },
+                                          .health = is_apart ? nullptr : source,
+                                          .tell = output_.log().teller("metrics: ")}));
   return {};
+}
+
+std::size_t Agent::connections(const AgentConfig& config) {
+  const auto most = [](const HttpServer::Limits& limits) { return limits.connections + limits.refused; };
+  const std::size_t health = config.health_listen.empty() ? 0 : 1;
+  const std::size_t rest = (config.rest_listen.empty() ? 0 : 1) + (config.rest_socket.empty() ? 0 : 1);
+  return (1 + health) * most(MetricsServer::kLimits) + rest * most(RestServer::Limits{});
 }
 
 std::vector<std::string> Agent::places() const {

@@ -33,6 +33,9 @@ public:
   static Result<std::unique_ptr<Agent>> start(const AgentConfig& config, AgentOutput& output);
   ~Agent();
 
+  // How many connections its servers have at most.
+  static std::size_t connections(const AgentConfig& config);
+
   // One turn of what has to be done every kFollowPods.
   void turn(Monitor::Clock::time_point now);
   // Takes over what may change while it runs.
@@ -47,6 +50,7 @@ public:
 private:
   Agent(AgentConfig config, AgentOutput& output) : config_(std::move(config)), output_(output) {}
   Result<> start_parts();
+  Result<> start_monitor();
   void start_sessions();
   Result<> start_rest();
   Result<> start_servers();
@@ -59,9 +63,10 @@ private:
   AgentOutput& output_;
   HostRoot host_;
   AgentPods pods_;
+  // Null: there is none. Outlives the monitor, which tells it of pods, and the sessions, whose last words it writes.
+  std::unique_ptr<AgentKube> kube_;
   std::unique_ptr<Monitor> monitor_;
-  std::unique_ptr<LogPush> push_;    // null: none is wanted
-  std::unique_ptr<AgentKube> kube_;  // null: there is none. Outlives the sessions, whose last words it writes.
+  std::unique_ptr<LogPush> push_;  // null: none is wanted
   std::unique_ptr<AgentSessions> sessions_;
   Monitor::Clock::time_point next_collection_{};
   std::atomic<Monitor::Clock::time_point> turned_{};     // when the main loop last did

@@ -78,7 +78,8 @@ int run(AgentConfig config, const AgentOptions& options) {
   AgentLog& log = output.log();
   if (const auto address = parse_listen_address(config.metrics_listen); !address)
     return fail_start(log, within("metrics.listen", address.error()), kExitUsage);
-  if (const auto room = make_file_room(); !room)
+  const int files = file_room_of({.sessions = config.sessions_max_running, .connections = Agent::connections(config)});
+  if (const auto room = make_file_room(files); !room)
     return fail_start(log, room.error(), start_code(room.error()));
   auto agent = Agent::start(config, output);
   if (!agent)

@@ -113,6 +113,8 @@ const std::vector<Row>& rows() {
        "how to reach the API server; empty: as a pod does"},
       {"kubernetes.namespace", "--kubernetes-namespace", "", Text{&C::kubernetes_namespace}, false,
        "of the agents' Lease; empty: the service account's"},
+      {"kubernetes.podEvents", "--pod-events", "false", YesNo{&C::kubernetes_pod_events}, false,
+       "write a Warning Event on a pod that loses packets, for reasons that somebody can do something about"},
       {"cri.socket", "--cri", "", Text{&C::cri_socket}, false, "the container runtime's socket; empty: looked for"},
       {"sessions.maxRunning", "--max-running", "4", Number{&C::sessions_max_running, 1, 16}, true,
        "trace sessions that run at once; the others wait"},
@@ -506,6 +508,8 @@ Result<AgentConfig> checked(AgentConfig config) {
     return refuse(EINVAL, "rest.socket: a socket's path has at most 107 characters");
   if (!config.rest_socket.empty() && config.rest_socket.front() != '/')
     return refuse(EINVAL, "rest.socket: '" + config.rest_socket + "' is not an absolute path");
+  if (config.kubernetes_pod_events && config.kubernetes_enabled == Enabled::No)
+    return refuse(EINVAL, "kubernetes.podEvents: events are written only where kubernetes.enabled is not false");
   TRY(check_rest(config));
   TRY(check_loki(config));
   return config;

@@ -41,6 +41,7 @@ struct AgentConfig {
   Enabled kubernetes_enabled = Enabled::Auto;
   std::string kubeconfig;
   std::string kubernetes_namespace;
+  bool kubernetes_pod_events = false;
 
   std::string cri_socket;  // empty: looked for
 

@@ -46,7 +46,16 @@ AgentKube::AgentKube(KubeConfig server, const AgentConfig& config, AgentLog& log
       access_(endpoint_),
       controller_(endpoint_, {.node = config.node,
                               .namespace_name = lease_namespace(endpoint_->config(), config),
-                              .log = log.teller("kubernetes: ")}) {}
+                              .log = log.teller("kubernetes: ")}) {
+  if (config.kubernetes_pod_events)
+    pod_events_ = std::make_unique<PodEvents>(endpoint_, config.node, log.teller("kubernetes: "));
+}
+
+PodDropListener AgentKube::pod_drops() {
+  if (!pod_events_)
+    return nullptr;
+  return [this](const PodDrop& drop) { pod_events_->note(drop); };
+}
 
 HealthCheck AgentKube::health() const {
   HealthCheck check{.name = "apiserver", .failure = {}};
@@ -59,7 +68,13 @@ HealthCheck AgentKube::health() const {
 }
 
 std::string AgentKube::metrics_page(ExpositionFormat format) const {
+  std::optional<PodEventNumbers> pod_events;
+  if (pod_events_) {
+    const auto counts = pod_events_->counts();
+    pod_events = {.written = counts.written, .failed = counts.failed, .left_out = counts.left_out};
+  }
   return exposition(kube_families({.requests = endpoint_->counts(),
+                                   .pod_events = pod_events,
                                    .is_leader = controller_.is_leader(),
                                    .is_followed = controller_.is_current() && controller_.troubles().empty()}),
                     format);

@@ -8,6 +8,7 @@
 #include "app/agent_config.h"
 #include "base/result.h"
 #include "kube/access_review.h"
+#include "kube/pod_events.h"
 #include "kube/session_controller.h"
 #include "sink/agent_log.h"
 #include "sink/exposition.h"
@@ -32,6 +33,8 @@ public:
   // Whether it is heard what Kubernetes wants of this node. Never a failure: what REST asks for and counting go on.
   // Details are for the log alone: anybody may read a page of health. Any thread, from begin() on.
   HealthCheck health() const;
+  // Who hears of what pods lose; null: nobody wants to. Any thread calls it, as long as this lives.
+  PodDropListener pod_drops();
   std::string metrics_page(ExpositionFormat format) const;
 
 private:
@@ -40,6 +43,7 @@ private:
   std::shared_ptr<ApiEndpoint> endpoint_;
   AccessReview access_;
   SessionController controller_;
+  std::unique_ptr<PodEvents> pod_events_;  // null: not wanted
 };
 
 }  // namespace skbtrail

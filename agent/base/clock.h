@@ -21,4 +21,20 @@ inline std::uint64_t realtime_ns() {
   return clock_ns(CLOCK_REALTIME);
 }
 
+// What the wall clock is ahead of the monotonic one: of three readings the one that took least time between its two.
+inline std::int64_t realtime_offset_ns() {
+  std::int64_t offset = 0;
+  std::uint64_t least = UINT64_MAX;
+  for (int reading = 0; reading < 3; ++reading) {
+    const std::uint64_t before = monotonic_ns();
+    const std::uint64_t wall = realtime_ns();
+    const std::uint64_t took = monotonic_ns() - before;
+    if (took >= least)
+      continue;
+    least = took;
+    offset = static_cast<std::int64_t>(wall - before);
+  }
+  return offset;
+}
+
 }  // namespace skbtrail

@@ -37,6 +37,7 @@ public:
   void set_tunnels(bool wanted) { tunnels_ = wanted; }
 
   void set_realtime_offset(std::int64_t nanoseconds) { realtime_offset_ns_ = nanoseconds; }
+  std::int64_t realtime_offset() const { return realtime_offset_ns_; }
 
 private:
   void read_values(std::span<const std::byte> bytes, PacketEvent& event) const;

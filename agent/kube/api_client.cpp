@@ -228,6 +228,7 @@ Result<ApiClient::Answer> ApiClient::send_once(const Request& request) {
   sent.response_handler = [&](const httplib::Response& head) {
     answer.status = head.status;
     answer.retry_after = head.get_header_value("Retry-After");
+    endpoint_->note_date(head.get_header_value("Date"));
     return !is_interrupted();
   };
   sent.content_receiver = [&](const char* bytes, std::size_t size, std::uint64_t, std::uint64_t) {

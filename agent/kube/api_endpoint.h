@@ -1,5 +1,6 @@
 #pragma once
-// ApiEndpoint: what all connections of an agent to its API server share: how to reach it, and the counts of requests.
+// ApiEndpoint: what all connections of an agent to its API server share: how to reach it, what time it is there, and
+// the counts of requests.
 
 #include <cstdint>
 #include <map>
@@ -7,7 +8,9 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "kube/kube_config.h"
+#include "kube/server_clock.h"
 
 namespace skbtrail {
 
@@ -25,6 +28,18 @@ public:
     const std::lock_guard lock{mutex_};
     ++counts_[{verb, code}];
   }
+  // The Date of an answer, which may be none.
+  void note_date(const std::string& date) {
+    if (const auto server_s = time_of_http_date(date)) {
+      const std::lock_guard lock{mutex_};
+      clock_.tell(*server_s, ServerClock::Steady::now());
+    }
+  }
+  // Unix time of the API server.
+  std::int64_t now_s() const {
+    const std::lock_guard lock{mutex_};
+    return clock_.now_s(ServerClock::Steady::now(), static_cast<std::int64_t>(realtime_ns() / 1'000'000'000));
+  }
   RequestCounts counts() const {
     const std::lock_guard lock{mutex_};
     return counts_;
@@ -34,6 +49,7 @@ private:
   const KubeConfig config_;
   mutable std::mutex mutex_;
   RequestCounts counts_;
+  ServerClock clock_;
 };
 
 }  // namespace skbtrail

@@ -27,13 +27,15 @@ PartDecision resume(const StoredSession& stored, const NodeStatus& before, std::
       return told(SessionPhase::Expired, "the session ended before its turn came", now_s, before);
     return start;
   }
-  const auto end_s = before.started_s + stored.duration().count();
+  // By this node's own clock, which may have been wrong.
+  const auto started_s = std::clamp(before.started_s, stored.created_s, std::max(now_s, stored.created_s));
+  const auto end_s = started_s + stored.duration().count();
   if (stored.is_finished() || now_s >= end_s)
     return told(SessionPhase::Completed, "its agent was not there when it ended; the numbers are from before",
                 std::min(end_s, now_s), before);
   if (before.events >= stored.asked->spec.max_events)
     return told(SessionPhase::Completed, "as many events as were asked for", now_s, before);
-  start.session.spent = std::chrono::seconds(std::max<std::int64_t>(now_s - before.started_s, 0));
+  start.session.spent = std::chrono::seconds(std::max<std::int64_t>(now_s - started_s, 0));
   start.session.spec.max_events -= before.events;
   return start;
 }

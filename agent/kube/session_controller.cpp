@@ -6,7 +6,6 @@
 #include <random>
 #include <utility>
 
-#include "base/clock.h"
 #include "kube/whatever_comes.h"
 
 namespace skbtrail {
@@ -18,10 +17,6 @@ constexpr std::chrono::milliseconds kTellAgain{10};
 constexpr std::chrono::seconds kAfterStrange{10};
 // Wakes closer together than this are taken as one.
 constexpr std::chrono::milliseconds kGather{20};
-
-std::int64_t unix_now() {
-  return static_cast<std::int64_t>(realtime_ns() / 1'000'000'000);
-}
 
 std::uint64_t chance() {
   std::random_device device;
@@ -49,7 +44,7 @@ SessionController::~SessionController() {
   ApiClient client(endpoint_, kLastPatience);
   const auto stored = store_.all();
   const auto done = whatever_comes("last words", [&]() -> Result<> {
-    sessions_->write_last({.stored = stored, .client = client, .now = Clock::now(), .now_s = unix_now()});
+    sessions_->write_last({.stored = stored, .client = client, .now = Clock::now(), .now_s = endpoint_->now_s()});
     return {};
   });
   if (!done)
@@ -133,7 +128,7 @@ std::chrono::milliseconds SessionController::turn(SessionControl& control) {
     return std::chrono::seconds(1);
   const auto stored = store_.all();
   const auto now = Clock::now();
-  const NodeSessions::Turn turn{.stored = stored, .client = client_, .now = now, .now_s = unix_now()};
+  const NodeSessions::Turn turn{.stored = stored, .client = client_, .now = now, .now_s = endpoint_->now_s()};
   sessions_->reconcile(turn, control);
   const auto patience = sessions_->write(turn);
   leader_.look({.stored = stored, .now = now, .now_s = turn.now_s});

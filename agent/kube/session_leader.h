@@ -29,7 +29,7 @@ public:
   struct Turn {
     const StoredSessions& stored;
     Clock::time_point now;
-    std::int64_t now_s = 0;  // Unix time
+    std::int64_t now_s = 0;  // Unix time of the API server
   };
   // At each turn, before what follows, by leaders and others: notes what has ended since the last one.
   void look(const Turn& turn);

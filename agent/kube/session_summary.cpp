@@ -11,13 +11,13 @@ namespace {
 constexpr std::size_t kMaxMessage = 1024;
 constexpr std::chrono::hours kForEver{24 * 365};
 
-// Whatever a node's clock says, it does not begin later than this.
+// Whatever a node's clock says, it does not begin before the session was made, nor later than this.
 bool is_overdue(const NodeStatus& status, const StoredSession& session, std::int64_t now_s) {
   const std::chrono::seconds longest = kLongestInLine;
   const auto last_start = session.created_s + longest.count();
   if (status.phase == SessionPhase::Pending)
     return now_s > last_start + session.duration().count();
-  const auto started = status.started_s == 0 ? last_start : std::min(status.started_s, last_start);
+  const auto started = status.started_s == 0 ? last_start : std::clamp(status.started_s, session.created_s, last_start);
   return status.phase == SessionPhase::Running && now_s > started + (session.duration() + kOverdue).count();
 }
 

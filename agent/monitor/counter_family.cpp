@@ -43,19 +43,40 @@ bool CounterFamily::take_room(const LabelValues& labels) {
   return true;
 }
 
-void CounterFamily::fold(const std::function<bool(const LabelValues&)>& gone) {
+// Adds each series that is to become another one to that, and removes it; returns how many.
+std::size_t CounterFamily::rename(const std::function<std::optional<LabelValues>(const LabelValues&)>& becoming) {
   std::map<LabelValues, std::uint64_t> folded;
+  std::size_t removed = 0;
   for (auto one = series_.begin(); one != series_.end();) {
-    if (is_outside_budget(one->first) || !gone(one->first)) {
+    const auto other = becoming(one->first);
+    if (!other) {
       ++one;
       continue;
     }
-    folded[with_label(one->first, description_.deletable, kDeletedLabel)] += one->second.value;
+    folded[*other] += one->second.value;
     one = series_.erase(one);
-    --budget_->used;
+    ++removed;
   }
   for (const auto& [labels, value] : folded)
     series_[labels].value += value;
+  return removed;
+}
+
+void CounterFamily::fold(const std::function<bool(const LabelValues&)>& gone) {
+  budget_->used -= rename([&](const LabelValues& labels) -> std::optional<LabelValues> {
+    if (is_outside_budget(labels) || !gone(labels))
+      return std::nullopt;
+    return with_label(labels, description_.deletable, kDeletedLabel);
+  });
+}
+
+void CounterFamily::fold_deleted(std::size_t position, const std::set<std::string>& values) {
+  rename([&](const LabelValues& labels) -> std::optional<LabelValues> {
+    const bool is_deleted = std::ranges::find(labels, kDeletedLabel) != labels.end();
+    if (!is_deleted || !values.contains(labels[position]))
+      return std::nullopt;
+    return with_label(labels, {position}, kDeletedLabel);
+  });
 }
 
 std::uint64_t CounterFamily::sum() const {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,9 @@ public:
   void add(const LabelValues& labels, std::uint64_t amount, const std::optional<LastPacket>& packet = std::nullopt);
   // Adds each series of which `gone(labels)` holds to the one of what is deleted, and removes it.
   void fold(const std::function<bool(const LabelValues&)>& gone);
+  // Adds those series of what is deleted whose label at `position` is one of `values` to one that has kDeletedLabel
+  // there too.
+  void fold_deleted(std::size_t position, const std::set<std::string>& values);
 
   template <class Visit>
   void for_each(Visit visit) const {
@@ -76,6 +80,7 @@ private:
 
   // Whether a new series of these labels is allowed; it then counts.
   bool take_room(const LabelValues& labels);
+  std::size_t rename(const std::function<std::optional<LabelValues>(const LabelValues&)>& becoming);
 
   Description description_;
   SeriesBudget* budget_;

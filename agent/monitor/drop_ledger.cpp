@@ -1,5 +1,7 @@
 #include "monitor/drop_ledger.h"
 
+#include <utility>
+
 #include "monitor/drop_words.h"
 
 namespace skbtrail {
@@ -64,8 +66,12 @@ std::string direction_of(const monitor_drop_key& key, const DropOwner& owner) {
 
 }  // namespace
 
-DropLedger::DropLedger(SeriesBudget& budget)
-    : drops_(drops(), budget), bytes_(bytes(), budget), node_(node(), budget), ends_(ends(), budget) {}
+DropLedger::DropLedger(SeriesBudget& budget, PodDropListener listener)
+    : listener_(std::move(listener)),
+      drops_(drops(), budget),
+      bytes_(bytes(), budget),
+      node_(node(), budget),
+      ends_(ends(), budget) {}
 
 void DropLedger::take(std::span<const DropRow> growth, const DropNames& names) {
   for (const DropRow& row : growth)
@@ -85,7 +91,9 @@ void DropLedger::take_overflow(const std::map<std::uint32_t, monitor_count>& by_
 void DropLedger::name(SeriesNames& names) const {
   for (const auto* family : {&drops_, &bytes_})
     family->for_each([&](const LabelValues& labels, std::uint64_t) {
-      if (!labels[1].empty() && labels[1] != kOverflowLabel && labels[1] != kDeletedLabel)
+      if (labels[1] == kDeletedLabel && labels[0] != kDeletedLabel)
+        names.namespaces.insert(labels[0]);
+      else if (!labels[1].empty() && !is_outside_budget(labels))
         names.pods.emplace(labels[0], labels[1]);
     });
   node_.for_each([&](const LabelValues& labels, std::uint64_t) { names.interfaces.insert(labels[3]); });
@@ -93,8 +101,10 @@ void DropLedger::name(SeriesNames& names) const {
 
 void DropLedger::forget(const SeriesNames& gone) {
   const auto of_gone_pod = [&](const LabelValues& labels) { return gone.pods.contains({labels[0], labels[1]}); };
-  drops_.fold(of_gone_pod);
-  bytes_.fold(of_gone_pod);
+  for (auto* family : {&drops_, &bytes_}) {
+    family->fold(of_gone_pod);
+    family->fold_deleted(0, gone.namespaces);
+  }
   node_.fold([&](const LabelValues& labels) { return gone.interfaces.contains(labels[3]); });
 }
 
@@ -139,6 +149,12 @@ void DropLedger::add_drop(const monitor_drop_key& key, const DropReasonName& rea
               std::string(protocol_word(key.l3_protocol, key.l4_protocol)), direction_of(key, owner)},
              growth.packets, packet);
   bytes_.add({namespace_name, name, reason.name}, growth.bytes);
+  if (pod && listener_)
+    listener_({.pod = *pod,
+               .reason = reason.name,
+               .subsystem = reason.subsystem,
+               .location = location,
+               .packets = growth.packets});
 }
 
 }  // namespace skbtrail

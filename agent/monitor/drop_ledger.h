@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernel/monitor_object.h"
+#include "model/pod_drop.h"
 #include "monitor/counter_family.h"
 #include "monitor/drop_names.h"
 #include "monitor/series_names.h"
@@ -37,8 +38,8 @@ struct DropOwner {
 
 class DropLedger final {
 public:
-  // `budget` must outlive the ledger.
-  explicit DropLedger(SeriesBudget& budget);
+  // `budget` must outlive the ledger. `listener` hears of each drop that is a pod's; null: nobody does.
+  explicit DropLedger(SeriesBudget& budget, PodDropListener listener = nullptr);
 
   // Takes what was dropped since the last call.
   void take(std::span<const DropRow> growth, const DropNames& names);
@@ -61,6 +62,7 @@ private:
   void add_drop(const monitor_drop_key& key, const DropReasonName& reason, const monitor_count& growth,
                 const DropNames& names);
 
+  PodDropListener listener_;
   CounterFamily drops_;
   CounterFamily bytes_;
   CounterFamily node_;

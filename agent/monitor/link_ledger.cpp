@@ -73,7 +73,9 @@ void LinkLedger::add_growth(const LinkStatistics& link, const LinkStatistics& be
 void LinkLedger::name(SeriesNames& names) const {
   for (const auto* family : {&packets_, &bytes_})
     family->for_each([&](const LabelValues& labels, std::uint64_t) {
-      if (labels[1] != kOverflowLabel && labels[1] != kDeletedLabel)
+      if (labels[1] == kDeletedLabel && labels[0] != kDeletedLabel)
+        names.namespaces.insert(labels[0]);
+      else if (!is_outside_budget(labels))
         names.pods.emplace(labels[0], labels[1]);
     });
   losses_.for_each([&](const LabelValues& labels, std::uint64_t) { names.interfaces.insert(labels[0]); });
@@ -81,8 +83,10 @@ void LinkLedger::name(SeriesNames& names) const {
 
 void LinkLedger::forget(const SeriesNames& gone, const SeriesNames& named) {
   const auto of_gone_pod = [&](const LabelValues& labels) { return gone.pods.contains({labels[0], labels[1]}); };
-  packets_.fold(of_gone_pod);
-  bytes_.fold(of_gone_pod);
+  for (auto* family : {&packets_, &bytes_}) {
+    family->fold(of_gone_pod);
+    family->fold_deleted(0, gone.namespaces);
+  }
   losses_.fold([&](const LabelValues& labels) { return gone.interfaces.contains(labels[0]); });
   // A name without a series need not be remembered: nodes see thousands of interfaces come and go.
   std::erase_if(ever_, [&](const std::string& name) {

@@ -103,6 +103,11 @@ void append_runs(std::vector<MetricFamily>& families, const std::vector<ProgramR
   families.push_back(std::move(runs));
 }
 
+bool has_pod_of(const SeriesNames& named, const std::string& namespace_name) {
+  const auto first = named.pods.lower_bound({namespace_name, ""});
+  return first != named.pods.end() && first->first == namespace_name;
+}
+
 }  // namespace
 
 Monitor::Monitor(const HostRoot& host, const MonitorOptions& options, PodViews pods, DropSource source,
@@ -112,7 +117,7 @@ Monitor::Monitor(const HostRoot& host, const MonitorOptions& options, PodViews p
       pods_(std::move(pods)),
       source_(std::move(source)),
       budget_{.limit = options_.max_series, .used = 0},
-      drops_(budget_),
+      drops_(budget_, options_.pod_drops),
       links_(netns_inum, budget_),
       traps_(budget_) {
   if (auto devlink = DevlinkTraps::open())
@@ -212,6 +217,8 @@ void Monitor::forget(const PodView& pods, Clock::time_point now) {
   const SeriesNames gone{
       .pods = pods_gone_.missing(
           named.pods, [&](const PodName& pod) { return pods.exists(pod.first, pod.second); }, now),
+      .namespaces = namespaces_gone_.missing(
+          named.namespaces, [&](const std::string& space) { return has_pod_of(named, space); }, now),
       .interfaces = interfaces_gone_.missing(
           named.interfaces, [&](const std::string& interface) { return !links_.has_lost(interface); }, now),
   };

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "kernel/devlink_traps.h"
 #include "kernel/host_root.h"
+#include "model/pod_drop.h"
 #include "monitor/counter_family.h"
 #include "monitor/drop_ledger.h"
 #include "monitor/drop_source.h"
@@ -34,7 +35,8 @@ struct MonitorOptions {
   std::uint64_t latency_percent = 0;    // of the time in which packets are timed; 0: never
   std::string node = {};                // its name: nodes time packets at different moments
   std::string version = {};
-  std::string commit = {};  // empty: not built from a repository
+  std::string commit = {};              // empty: not built from a repository
+  PodDropListener pod_drops = nullptr;  // hears of what pods lose, by whoever collects; null: nobody does
 };
 
 // Gives what is known of pods now, never null; called for each collection, the answer is used until that is done. As
@@ -48,6 +50,8 @@ public:
 
   // Counters of what no longer exists are folded after this time.
   static constexpr std::chrono::seconds kGrace{300};
+  // Those of the deleted pods of a namespace are folded with other namespaces' when it has had no pod here for so long.
+  static constexpr std::chrono::seconds kNamespaceGrace{3600};
   // Between two readings of the kernel's tables.
   static constexpr std::chrono::milliseconds kFreshness{1000};
   // The longest time between two collections: whoever owns the monitor collects that often, scraped or not.
@@ -63,6 +67,8 @@ public:
   Result<> time_packets(Clock::time_point now);
   // Why packets are not timed though they should be; empty: they are, or need not be.
   const std::string& why_untimed() const { return why_untimed_; }
+  // Whether this kernel says why it drops (5.17 and newer).
+  bool has_reasons() const { return source_.names().reasons != nullptr; }
   // All metrics as of `now`, or of the last collection if that is younger than kFreshness. Any thread.
   Result<Page> collect(Clock::time_point now);
 
@@ -92,6 +98,7 @@ private:
   std::optional<PathLatency> latency_ = {};
   std::string why_untimed_ = {};
   GoneSince<PodName> pods_gone_{kGrace};
+  GoneSince<std::string> namespaces_gone_{kNamespaceGrace};
   GoneSince<std::string> interfaces_gone_{kGrace};
   GoneSince<std::string> devices_gone_{kGrace};
   std::shared_ptr<const PodView> followed_;

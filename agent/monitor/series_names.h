@@ -1,5 +1,5 @@
 #pragma once
-// SeriesNames: the pods and interfaces that series are about.
+// SeriesNames: the pods, namespaces and interfaces that series are about.
 
 #include <set>
 #include <string>
@@ -11,6 +11,7 @@ using PodName = std::pair<std::string, std::string>;  // namespace, name
 
 struct SeriesNames {
   std::set<PodName> pods = {};
+  std::set<std::string> namespaces = {};  // that have series of deleted pods
   std::set<std::string> interfaces = {};
 };
 

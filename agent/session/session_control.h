@@ -20,6 +20,7 @@ struct SessionView {
   TraceSession session;
   SessionOrigin origin = SessionOrigin::Rest;
   NodeStatus status;
+  std::uint64_t number = 0;  // in the order in which they came
 };
 
 // One reader's copy of a session's events, as lines of JSON. Belongs to one thread; a reader that is slower than the

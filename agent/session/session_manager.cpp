@@ -128,9 +128,8 @@ Result<> SessionManager::start(TraceSession session, SessionOrigin origin) {
     const std::lock_guard lock{mutex_};
     TRY(check_place(session.key));
     Entry entry;
-    entry.number = next_number_++;
     entry.feed = std::make_shared<EventFeed>(name_, session.key.text());
-    entry.view = {.session = session, .origin = origin, .status = {.message = "accepted"}};
+    entry.view = {.session = session, .origin = origin, .status = {.message = "accepted"}, .number = next_number_++};
     if (!checked)
       entry.view.status = {.phase = SessionPhase::Failed, .message = checked.error().message, .ended_s = unix_now()};
     if (!checked)
@@ -218,7 +217,7 @@ void SessionManager::start_waiting(Clock::time_point now) {
   WaitingLine line;
   for (auto& [key, entry] : entries_)
     if (is_waiting(entry) && may_start(entry, now))
-      line.add(key, entry.number);
+      line.add(key, entry.view.number);
   std::size_t room = limits_.max_running - std::min(limits_.max_running, running() + leaving_.size());
   while (const SessionKey* key = line.take_after(last_turn_of_)) {
     auto& entry = entries_.at(*key);
@@ -278,7 +277,7 @@ void SessionManager::forget_ended(Clock::time_point now) {
   for (const auto& [key, entry] : entries_) {
     if (!is_final(entry.view.status.phase) || entry.run)
       continue;
-    ended.emplace_back(entry.number, key);
+    ended.emplace_back(entry.view.number, key);
   }
   std::ranges::sort(ended);
   std::size_t left = ended.size();

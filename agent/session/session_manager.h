@@ -67,7 +67,6 @@ public:
 private:
   struct Entry {
     SessionView view;
-    std::uint64_t number = 0;  // in the order in which they came
     std::optional<Clock::time_point> without_pods_since;
     Clock::time_point ended{};
     std::shared_ptr<EventFeed> feed;

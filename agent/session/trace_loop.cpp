@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -15,6 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t kHouseEvery = std::chrono::nanoseconds(100ms).count();
+// Less is the noise of two readings: both clocks are slewed together.
+constexpr std::int64_t kClockWasSet = std::chrono::nanoseconds(50ms).count();
 constexpr std::uint64_t kAgeEvery = std::chrono::nanoseconds(1s).count();
 // The ring wakes nobody for a few records, so this bounds how late they are shown.
 constexpr int kIdleMilliseconds = 5;
@@ -183,6 +186,7 @@ Result<> TraceLoop::release(PodStage::Patience patience) {
 
 Result<> TraceLoop::keep_house(std::uint64_t now_ns) {
   house_kept_ns_ = now_ns;
+  follow_clock();
   TRY(parts_.probes.poll());
   if (!complete_told_)
     tell_progress();
@@ -192,6 +196,13 @@ Result<> TraceLoop::keep_house(std::uint64_t now_ns) {
   aged_ns_ = now_ns;
   totals_.packets_aged += TRY(followed_.age(now_ns));
   return {};
+}
+
+// Events have the wall clock's time also after somebody has set it.
+void TraceLoop::follow_clock() {
+  const std::int64_t offset = realtime_offset_ns();
+  if (std::abs(offset - parts_.decoder.realtime_offset()) >= kClockWasSet)
+    parts_.decoder.set_realtime_offset(offset);
 }
 
 void TraceLoop::tell_progress() {

@@ -71,6 +71,7 @@ private:
   Result<> follow_pods();
   Result<> release(PodStage::Patience patience);
   Result<> keep_house(std::uint64_t now_ns);
+  void follow_clock();
   void tell_progress();
   Result<> report_losses();
   Result<> count_up();

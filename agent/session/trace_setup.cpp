@@ -254,8 +254,7 @@ Result<std::unique_ptr<AttachedProbes>> attach_prepared(PreparedTrace& prepared,
 }
 
 Decoder decoder_of(const PreparedTrace& prepared, const TraceSpec& spec) {
-  const auto offset = static_cast<std::int64_t>(realtime_ns() - monotonic_ns());
-  Decoder decoder{*prepared.symbols, prepared.reasons, offset};
+  Decoder decoder{*prepared.symbols, prepared.reasons, realtime_offset_ns()};
   decoder.set_value_forms(prepared.value_forms);
   decoder.set_tunnels(spec.tunnel);
   return decoder;

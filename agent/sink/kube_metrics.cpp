@@ -12,6 +12,18 @@ MetricFamily one_gauge(std::string name, std::string help, bool value) {
   return {std::move(name), std::move(help), MetricType::Gauge, {gauged({}, value ? 1 : 0)}};
 }
 
+MetricFamily pod_events_family(const PodEventNumbers& numbers) {
+  MetricFamily family{"skbtrail_kube_pod_events_total",
+                      "Warning Events on pods that lose packets: written, failed (the API server did not take them), "
+                      "left_out (beyond the bounds).",
+                      MetricType::Counter,
+                      {}};
+  for (const auto& [result, count] : {std::pair{"written", numbers.written}, std::pair{"failed", numbers.failed},
+                                      std::pair{"left_out", numbers.left_out}})
+    family.metric.push_back(counted({{"result", result}}, count));
+  return family;
+}
+
 }  // namespace
 
 std::vector<MetricFamily> kube_families(const KubeNumbers& numbers) {
@@ -21,10 +33,14 @@ std::vector<MetricFamily> kube_families(const KubeNumbers& numbers) {
                         {}};
   for (const auto& [of, count] : numbers.requests)
     requests.metric.push_back(counted({{"verb", of.first}, {"code", std::to_string(of.second)}}, count));
-  return {std::move(requests),
-          one_gauge("skbtrail_kube_leader", "1: this agent speaks for all about sessions.", numbers.is_leader),
-          one_gauge("skbtrail_kube_followed", "1: the sessions of the API server are known, as of now.",
-                    numbers.is_followed)};
+  std::vector<MetricFamily> families{
+      std::move(requests),
+      one_gauge("skbtrail_kube_leader", "1: this agent speaks for all about sessions.", numbers.is_leader),
+      one_gauge("skbtrail_kube_followed", "1: the sessions of the API server are known, as of now.",
+                numbers.is_followed)};
+  if (numbers.pod_events)
+    families.push_back(pod_events_family(*numbers.pod_events));
+  return families;
 }
 
 }  // namespace skbtrail

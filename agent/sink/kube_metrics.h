@@ -5,14 +5,23 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace skbtrail {
 
+// Warning Events on pods that lose packets.
+struct PodEventNumbers {
+  std::uint64_t written = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t left_out = 0;
+};
+
 struct KubeNumbers {
   std::map<std::pair<std::string, int>, std::uint64_t> requests;  // by verb and code of the answer; 0: none came
+  std::optional<PodEventNumbers> pod_events = {};                 // none: not wanted
   bool is_leader = false;
   bool is_followed = false;  // the sessions of the API server are known, as of now
 };

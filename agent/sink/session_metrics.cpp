@@ -1,6 +1,8 @@
 #include "sink/session_metrics.h"
 
 #include <algorithm>
+#include <functional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -25,7 +27,10 @@ MetricFamily by_phase(std::span<const SessionNumbers> sessions) {
 
 }  // namespace
 
-std::vector<MetricFamily> session_families(std::span<const SessionNumbers> sessions) {
+std::vector<MetricFamily> session_families(std::vector<SessionNumbers> sessions) {
+  const auto phases = by_phase(sessions);
+  std::ranges::sort(sessions, std::ranges::greater{}, &SessionNumbers::number);
+  sessions.resize(std::min(sessions.size(), kMaxSessionSeries));
   MetricFamily events{"skbtrail_session_events_total", "Events that a session handed on.", MetricType::Counter, {}};
   MetricFamily packets{"skbtrail_session_packets_total", "Packets that a session followed.", MetricType::Counter, {}};
   MetricFamily lost{"skbtrail_events_lost_total",
@@ -36,7 +41,7 @@ std::vector<MetricFamily> session_families(std::span<const SessionNumbers> sessi
                       "Functions that a running session asked to trace, by what became of them.",
                       MetricType::Gauge,
                       {}};
-  for (const auto& [key, status] : sessions.first(std::min(sessions.size(), kMaxSessionSeries))) {
+  for (const auto& [key, status, number] : sessions) {
     const std::string name = key.text();
     events.metric.push_back(counted({{"session", name}}, status.events));
     packets.metric.push_back(counted({{"session", name}}, status.packets));
@@ -49,7 +54,7 @@ std::vector<MetricFamily> session_families(std::span<const SessionNumbers> sessi
          {std::pair{"attached", status.probes_attached}, std::pair{"rejected", status.probes_rejected}})
       probes.metric.push_back(gauged({{"session", name}, {"backend", status.backend}, {"state", state}}, count));
   }
-  return {by_phase(sessions), std::move(events), std::move(packets), std::move(lost), std::move(probes)};
+  return {phases, std::move(events), std::move(packets), std::move(lost), std::move(probes)};
 }
 
 }  // namespace skbtrail

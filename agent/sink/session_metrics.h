@@ -3,7 +3,7 @@
 
 #include <prometheus/metric_family.h>
 
-#include <span>
+#include <cstdint>
 #include <vector>
 
 #include "model/trace_session.h"
@@ -13,11 +13,12 @@ namespace skbtrail {
 struct SessionNumbers {
   SessionKey key;
   NodeStatus status;
+  std::uint64_t number = 0;  // in the order in which they came
 };
 
 // Of at most this many sessions each has series of its own, the newest first; all are counted by phase.
 constexpr std::size_t kMaxSessionSeries = 100;
 
-std::vector<prometheus::MetricFamily> session_families(std::span<const SessionNumbers> sessions);
+std::vector<prometheus::MetricFamily> session_families(std::vector<SessionNumbers> sessions);
 
 }  // namespace skbtrail

@@ -270,14 +270,18 @@ class Runtime:
 class Pod:
     """A network namespace as a pod's, in which datagrams are dropped."""
 
+    # To a port that nobody listens at.
     SENDER = ("import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
               "while True: s.sendto(b'x', ('127.0.0.1', 9)); time.sleep(0.02)")
+    # To a socket that nobody reads.
+    FULL = ("import socket, time\nr = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            "r.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)\nr.bind(('127.0.0.1', 9))\n" + SENDER)
 
-    def __init__(self, name, home):
+    def __init__(self, name, home, sender=SENDER):
         self.name = name
         subprocess.run(["ip", "netns", "add", name], check=True)
         subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
-        self.sender = start(["ip", "netns", "exec", name, sys.executable, "-c", self.SENDER], home / "sender.log")
+        self.sender = start(["ip", "netns", "exec", name, sys.executable, "-c", sender], home / "sender.log")
         self.said = {"id": name, "namespace": "shop", "name": name, "uid": f"uid-{name}",
                      "netns": f"/run/netns/{name}", "ips": ["10.1.0.1"], "labels": {"app": "web"}}
 

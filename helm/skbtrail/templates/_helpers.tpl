@@ -79,7 +79,7 @@ mounted below that. */ -}}
 {{- define "skbtrail.config" -}}
 {{- $own := dict
     "metrics" (dict "listen" (printf "%s:%d" .Values.listenAddress (int .Values.metrics.port)))
-    "kubernetes" (dict "enabled" "true" "namespace" .Release.Namespace)
+    "kubernetes" (dict "enabled" "true" "namespace" .Release.Namespace "podEvents" .Values.podEvents)
     "cri" (dict "socket" (include "skbtrail.runtime" . | fromJson).socket) -}}
 {{- if .Values.rest.enabled -}}
 {{- $_ := set $own "rest" (dict

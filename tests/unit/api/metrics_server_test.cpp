@@ -1,11 +1,14 @@
 #include "api/metrics_server.h"
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -14,13 +17,17 @@
 namespace skbtrail {
 namespace {
 
-UniqueFd connected(std::uint16_t port) {
-  UniqueFd socket{::socket(AF_INET, SOCK_STREAM, 0)};
+bool connect_to(int socket, std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  REQUIRE(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  return ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+}
+
+UniqueFd connected(std::uint16_t port) {
+  UniqueFd socket{::socket(AF_INET, SOCK_STREAM, 0)};
+  REQUIRE(connect_to(socket.get(), port));
   return socket;
 }
 
@@ -54,19 +61,21 @@ TEST_CASE("addresses of both families") {
 }
 
 TEST_CASE("a port that is taken, or an address of somebody else, is an error") {
-  const auto first = MetricsServer::start({.host = "127.0.0.1", .port = 0}, [](auto) { return std::string{}; });
+  const auto first =
+      MetricsServer::start({.host = "127.0.0.1", .port = 0}, {.page = [](auto) { return std::string{}; }});
   REQUIRE(first);
-  const auto second =
-      MetricsServer::start({.host = "127.0.0.1", .port = (*first)->port()}, [](auto) { return std::string{}; });
+  const auto second = MetricsServer::start({.host = "127.0.0.1", .port = (*first)->port()},
+                                           {.page = [](auto) { return std::string{}; }});
   REQUIRE_FALSE(second);
   CHECK(second.error().message.find("Address already in use") != std::string::npos);
-  CHECK_FALSE(MetricsServer::start({.host = "203.0.113.1", .port = 0}, [](auto) { return std::string{}; }));
+  CHECK_FALSE(MetricsServer::start({.host = "203.0.113.1", .port = 0}, {.page = [](auto) { return std::string{}; }}));
 }
 
 TEST_CASE("the page is served in the form that was asked for, and nothing else is there") {
-  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0}, [](ExpositionFormat format) {
-    return std::string(format == ExpositionFormat::Text ? "text page" : "open page");
-  });
+  const auto server =
+      MetricsServer::start({.host = "127.0.0.1", .port = 0}, {.page = [](ExpositionFormat format) {
+                             return std::string(format == ExpositionFormat::Text ? "text page" : "open page");
+                           }});
   REQUIRE(server);
   const auto port = (*server)->port();
   CHECK(get(port, "/metrics").find("text page") != std::string::npos);
@@ -82,7 +91,8 @@ TEST_CASE("the page is served in the form that was asked for, and nothing else i
 }
 
 TEST_CASE("a connection has one request, so that those who keep theirs open hold no thread") {
-  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0}, [](auto) { return std::string("page"); });
+  const auto server =
+      MetricsServer::start({.host = "127.0.0.1", .port = 0}, {.page = [](auto) { return std::string("page"); }});
   REQUIRE(server);
   const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
   // The server ends the connection, else this would wait for it until its patience ends.
@@ -92,7 +102,8 @@ TEST_CASE("a connection has one request, so that those who keep theirs open hold
 }
 
 TEST_CASE("a request line that is too long, and a body, are refused") {
-  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0}, [](auto) { return std::string("page"); });
+  const auto server =
+      MetricsServer::start({.host = "127.0.0.1", .port = 0}, {.page = [](auto) { return std::string("page"); }});
   REQUIRE(server);
   const auto port = (*server)->port();
   CHECK(get(port, "/metrics?" + std::string(3000, 'x')).find(" 414 ") != std::string::npos);
@@ -104,8 +115,8 @@ TEST_CASE("clients that say nothing keep others off for a bounded time") {
   HttpServer::Limits limits = MetricsServer::kLimits;
   limits.connections = 2;
   limits.patience.head = std::chrono::milliseconds(1500);
-  const auto server = MetricsServer::start(
-      {.host = "127.0.0.1", .port = 0}, [](auto) { return std::string("page"); }, nullptr, limits);
+  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0},
+                                           {.page = [](auto) { return std::string("page"); }, .limits = limits});
   REQUIRE(server);
   const auto port = (*server)->port();
   const UniqueFd silent[] = {connected(port), connected(port)};
@@ -121,8 +132,8 @@ TEST_CASE("who takes the page slowly does not have it for ever") {
   constexpr std::size_t kBytes = 64U << 20;
   HttpServer::Limits limits = MetricsServer::kLimits;
   limits.patience.answer = std::chrono::milliseconds(500);
-  const auto server = MetricsServer::start(
-      {.host = "127.0.0.1", .port = 0}, [](auto) { return std::string(kBytes, 'x'); }, nullptr, limits);
+  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0},
+                                           {.page = [](auto) { return std::string(kBytes, 'x'); }, .limits = limits});
   REQUIRE(server);
   const UniqueFd socket = connected((*server)->port());
   const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -145,9 +156,9 @@ TEST_CASE("health is served beside the page, alone, or not at all") {
   };
   const ListenAddress any{.host = "127.0.0.1", .port = 0};
   const auto page = [](auto) { return std::string("page"); };
-  const auto both = MetricsServer::start(any, page, sick);
-  const auto alone = MetricsServer::start(any, nullptr, sick);
-  const auto none = MetricsServer::start(any, page);
+  const auto both = MetricsServer::start(any, {.page = page, .health = sick});
+  const auto alone = MetricsServer::start(any, {.health = sick});
+  const auto none = MetricsServer::start(any, {.page = page});
   REQUIRE(both);
   REQUIRE(alone);
   REQUIRE(none);
@@ -165,12 +176,53 @@ TEST_CASE("health is served beside the page, alone, or not at all") {
 }
 
 TEST_CASE("when there is no page the reason is served") {
-  const auto server = MetricsServer::start({.host = "127.0.0.1", .port = 0},
-                                           [](auto) -> Result<std::string> { return refuse(EIO, "no table"); });
+  const auto server = MetricsServer::start(
+      {.host = "127.0.0.1", .port = 0}, {.page = [](auto) -> Result<std::string> { return refuse(EIO, "no table"); }});
   REQUIRE(server);
   const auto answer = get((*server)->port(), "/metrics");
   CHECK(answer.find(" 503 ") != std::string::npos);
   CHECK(answer.find("no table") != std::string::npos);
+}
+
+TEST_CASE("a listener that can neither take nor wait for connections says so, and goes on when it can again") {
+  std::mutex mutex;
+  std::set<std::string> told;
+  const auto server =
+      MetricsServer::start({.host = "127.0.0.1", .port = 0}, {.page = [](auto) { return std::string("page"); },
+                                                              .tell =
+                                                                  [&](LogLevel, const std::string& line) {
+                                                                    const std::lock_guard lock{mutex};
+                                                                    told.insert(line.substr(0, line.find(':')));
+                                                                  }});
+  REQUIRE(server);
+  const auto tells = [&](const std::string& line) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < deadline) {
+      {
+        const std::lock_guard lock{mutex};
+        if (told.contains(line))
+          return true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  };
+  UniqueFd socket{::socket(AF_INET, SOCK_STREAM, 0)};
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const auto limit_to = [&](rlim_t files) {
+    const rlimit limit{.rlim_cur = files, .rlim_max = before.rlim_max};
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  };
+  // All numbers below are in use, so that none is left for a connection; and then poll() takes no two files either.
+  const bool is_short = limit_to(3) && connect_to(socket.get(), (*server)->port());
+  const bool tells_first = is_short && tells("cannot take a connection now");
+  const bool tells_second = limit_to(1) && tells("cannot wait for connections now");
+  REQUIRE(limit_to(before.rlim_cur));
+  CHECK(is_short);
+  CHECK(tells_first);
+  CHECK(tells_second);
+  CHECK(get((*server)->port(), "/metrics").find("page") != std::string::npos);
 }
 
 }  // namespace

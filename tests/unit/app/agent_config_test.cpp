@@ -78,6 +78,7 @@ TEST_CASE("keys that do not fit together are refused") {
   CHECK(fault("rest: {tls: {certFile: a}}").starts_with("rest.tls.certFile and rest.tls.keyFile"));
   CHECK(fault("rest: {auth: token-file}").starts_with("rest.tokenFile"));
   CHECK(fault("rest: {auth: kubernetes}\nkubernetes: {enabled: false}").starts_with("rest.auth"));
+  CHECK(fault("kubernetes: {enabled: false, podEvents: true}").starts_with("kubernetes.podEvents"));
   CHECK(fault("rest: {socket: here}").starts_with("rest.socket"));
   CHECK(fault("loki: {url: 'ftp://x'}").starts_with("loki.url"));
   CHECK(fault("loki: {url: 'http://x', basicAuthFile: a, bearerTokenFile: b}").starts_with("loki.basicAuthFile"));

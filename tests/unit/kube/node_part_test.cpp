@@ -89,6 +89,17 @@ TEST_CASE("an agent that starts anew goes on with what is left of time and event
   CHECK(decision.before.events == 400);
 }
 
+TEST_CASE("a start that a wrong clock has told is none before the session was made, and none that is yet to come") {
+  const auto behind = stored_session({entry("n1", SessionPhase::Running, kCreated - 3600)});
+  auto decision = decide({.stored = behind, .node = "n1", .now_s = kCreated + 20});
+  CHECK(decision.action == PartAction::Start);
+  CHECK(decision.session.spent == std::chrono::seconds(20));
+  const auto ahead = stored_session({entry("n1", SessionPhase::Running, kCreated + 3600)});
+  decision = decide({.stored = ahead, .node = "n1", .now_s = kCreated + 20});
+  CHECK(decision.action == PartAction::Start);
+  CHECK(decision.session.spent == std::chrono::seconds(0));
+}
+
 TEST_CASE("an agent that starts anew closes what is over, with the numbers from before") {
   auto stored = stored_session({entry(kNode, SessionPhase::Running, kCreated)});
   stored.nodes[0].status.packets = 9;

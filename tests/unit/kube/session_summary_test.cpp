@@ -48,6 +48,12 @@ TEST_CASE("a session does not end before others could have said a word") {
   CHECK(phase_at(stored, kCreated + 5) == SessionPhase::Failed);
 }
 
+TEST_CASE("a node whose clock is an hour behind is not overdue before its time is over") {
+  const auto stored = stored_session({entry("n1", SessionPhase::Running, kCreated - 3600)});
+  CHECK(overdue_nodes(stored, kCreated + 90).empty());
+  CHECK(overdue_nodes(stored, kCreated + 91) == std::vector<std::string>{"n1"});
+}
+
 TEST_CASE("a node that never tells of its end has failed, and the session ends without it") {
   const auto stored = stored_session(
       {entry("n1", SessionPhase::Running, kCreated), entry("n2", SessionPhase::Completed, kCreated, kCreated + 60)});

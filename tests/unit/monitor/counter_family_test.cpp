@@ -59,5 +59,23 @@ TEST_CASE("what is deleted is folded: the sum stays, its room is free again") {
   CHECK(family.size() == 2);
 }
 
+TEST_CASE("what is deleted can be folded further, and what lives on cannot") {
+  SeriesBudget budget{.limit = 10, .used = 0};
+  CounterFamily family{
+      {.name = "drops", .help = "", .labels = {"namespace", "pod"}, .overflowing = {0, 1}, .deletable = {1}}, budget};
+  for (const auto& labels :
+       {LabelValues{"shop", "a"}, LabelValues{"shop", "b"}, LabelValues{"test-1", "c"}, LabelValues{"test-2", "d"}})
+    family.add(labels, 1);
+  family.fold([](const LabelValues& labels) { return labels[1] != "b"; });
+  family.fold_deleted(0, {"test-1", "test-2", "shop"});
+  CHECK(value_of(family, {"__deleted__", "__deleted__"}) == 3);
+  CHECK(value_of(family, {"shop", "b"}) == 1);
+  CHECK(family.size() == 2);
+  CHECK(family.sum() == 4);
+  family.fold_deleted(0, {"__deleted__"});
+  CHECK(family.sum() == 4);
+  CHECK(budget.used == 1);
+}
+
 }  // namespace
 }  // namespace skbtrail

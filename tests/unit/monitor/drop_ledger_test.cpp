@@ -117,6 +117,40 @@ TEST_CASE("a drop is counted for its pod, in bytes, and for the node") {
   CHECK(ledger.lookups().hit == 1);
 }
 
+TEST_CASE("namespaces without a pod are named when they have only what was deleted, and folded with others when gone") {
+  const Node node;
+  SeriesBudget budget;
+  DropLedger ledger{budget};
+  const std::vector rows{row(kNoSocket, 3)};
+  ledger.take(rows, node.names());
+  SeriesNames living;
+  ledger.name(living);
+  CHECK(living.namespaces.empty());
+  ledger.forget({.pods = {{"shop", "web-0"}}});
+  SeriesNames deleted;
+  ledger.name(deleted);
+  CHECK(deleted.pods.empty());
+  CHECK(deleted.namespaces == std::set<std::string>{"shop"});
+  ledger.forget({.namespaces = deleted.namespaces});
+  CHECK(series(ledger, "skbtrail_drop_bytes_total") == Series{{{"__deleted__", "__deleted__", "NO_SOCKET"}, 300}});
+  SeriesNames nothing;
+  ledger.name(nothing);
+  CHECK(nothing.namespaces.empty());
+}
+
+TEST_CASE("whoever listens hears of what pods lose, and of nothing else") {
+  Node node;
+  std::vector<std::string> heard;
+  SeriesBudget budget;
+  DropLedger ledger{
+      budget, [&](const PodDrop& drop) {
+        heard.push_back(drop.pod.uid + " " + drop.reason + " " + drop.location + " " + std::to_string(drop.packets));
+      }};
+  const std::vector rows{row(kNoSocket, 3), row(kPurged, 5), row(kNoSocket, 4, kPodNetns + 1)};
+  ledger.take(rows, node.names());
+  CHECK(heard == std::vector<std::string>{"1 NO_SOCKET f1 3"});
+}
+
 TEST_CASE("a pod that becomes known later takes nothing back from where its drops were counted") {
   Node node;
   node.knows_pod = false;

@@ -30,9 +30,13 @@ TEST_CASE("sessions are counted by phase, and each has its events, packets, loss
   }
 }
 
-TEST_CASE("very many sessions do not become very many series") {
+TEST_CASE("very many sessions do not become very many series, and the newest ones have them") {
   std::vector<SessionNumbers> sessions(1000);
+  for (std::uint64_t number = 0; number < sessions.size(); ++number)
+    sessions[number] = {.key = {.namespace_name = "", .name = std::to_string(number)}, .status = {}, .number = number};
   const auto families = session_families(sessions);
   CHECK(families[1].metric.size() == kMaxSessionSeries);
+  CHECK(families[1].metric.front().label.front().value == "999");
+  CHECK(families[1].metric.back().label.front().value == "900");
   CHECK(families[0].metric[0].gauge.value == 1000);
 }
