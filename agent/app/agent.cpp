@@ -50,8 +50,7 @@ Result<> Agent::start_parts() {
                                  .version = SKBTRAIL_VERSION,
                                  .commit = SKBTRAIL_COMMIT},
                                 pod_views(pods_.source.get())));
-  if (!monitor_->why_untimed().empty())
-    pods_.lacks.push_back("latency of packets is not measured: " + monitor_->why_untimed());
+  note_what_the_monitor_lacks();
   push_ = TRY(open_log_push(config_, output_.log().teller()));
   kube_ = TRY(AgentKube::open(config_, output_.log()));
   start_sessions();
@@ -61,6 +60,18 @@ Result<> Agent::start_parts() {
   TRY(start_servers());
   next_collection_ = Monitor::Clock::now() + Monitor::kPeriod;
   return {};
+}
+
+// Mostly both for one reason, which then stands in one line.
+void Agent::note_what_the_monitor_lacks() {
+  const auto& uncounted = monitor_->why_uncounted();
+  const auto& untimed = monitor_->why_untimed();
+  if (!uncounted.empty())
+    pods_.lacks.push_back((untimed.empty() ? "drops are not counted: "
+                                           : "drops are not counted, and latency of packets is not measured: ") +
+                          uncounted);
+  else if (!untimed.empty())
+    pods_.lacks.push_back("latency of packets is not measured: " + untimed);
 }
 
 std::string Agent::why_no_pods() const {
@@ -135,16 +146,22 @@ std::vector<HealthCheck> Agent::health(HealthQuestion question) const {
   };
   if (question == HealthQuestion::Alive)
     return {check("loop", turned_, kStill), check("sessions", sessions_->manager().last_turn(), kStill)};
-  std::vector<HealthCheck> checks{pods_health(), check("monitor", collected_, kBlind)};
+  auto monitor = check("monitor", collected_, kBlind);
+  if (!monitor_->why_uncounted().empty())
+    monitor.failure = monitor_->why_uncounted();
+  std::vector<HealthCheck> checks{pods_health(), std::move(monitor)};
   if (kube_)
     checks.push_back(kube_->health());
   return checks;
 }
 
-// A node whose runtime is known to be missing is as ready as it can be: the log and a metric tell.
+// A node whose runtime is known to be missing is as ready as it can be.
 HealthCheck Agent::pods_health() const {
-  const bool is_told = !pods_.source || pods_.source->current() || !pods_.source->trouble().empty();
-  return {.name = "pods", .failure = is_told ? "" : "the container runtime has not answered yet"};
+  if (!pods_.source)
+    return {.name = "pods", .failure = "", .degraded = why_no_pods()};
+  if (auto trouble = pods_.source->trouble(); !trouble.empty())
+    return {.name = "pods", .failure = "", .degraded = std::move(trouble)};
+  return {.name = "pods", .failure = pods_.source->current() ? "" : "the container runtime has not answered yet"};
 }
 
 // Tables are read also when nobody scrapes: they are finite.
