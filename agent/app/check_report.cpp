@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json_value.h"
 #include "kernel/backend_choice.h"
 #include "kernel/drop_reasons.h"
 #include "kernel/features.h"
@@ -14,7 +15,6 @@
 #include "kernel/kallsyms.h"
 #include "kernel/lockdown.h"
 #include "kernel/skb_functions.h"
-#include "kube/json_read.h"
 
 namespace skbtrail {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <tuple>
 
-#include "kube/json_read.h"
+#include "base/json_value.h"
 
 namespace skbtrail {
 namespace {
