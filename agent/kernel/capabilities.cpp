@@ -27,8 +27,7 @@ constexpr Needed kNeededBefore58[] = {
 };
 
 constexpr Needed kNeededForPods[] = {
-    {CAP_NET_ADMIN, "CAP_NET_ADMIN",
-     "links of pods that do not lead to the node's own network have no pod at their far end"},
+    {CAP_NET_ADMIN, "CAP_NET_ADMIN", "a link that a pod gets after the runtime has told of it has no pod"},
     {CAP_NET_BROADCAST, "CAP_NET_BROADCAST", "changes of the interfaces of pods are seen every 5 s only"},
     {CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
      "pods whose runtime names no path of their network namespace are not told apart"},
