@@ -64,14 +64,30 @@ Result<> Agent::start_monitor() {
                                  .commit = SKBTRAIL_COMMIT,
                                  .pod_drops = kube_ ? kube_->pod_drops() : nullptr},
                                 pod_views(pods_.source.get())));
-  if (!monitor_->why_untimed().empty())
-    pods_.lacks.push_back("latency of packets is not measured: " + monitor_->why_untimed());
-  if (config_.kubernetes_pod_events && !kube_)
+  note_what_the_monitor_lacks();
+  if (config_.kubernetes_pod_events)
+    note_why_no_pod_events();
+  return {};
+}
+
+// Mostly both for one reason, which then stands in one line.
+void Agent::note_what_the_monitor_lacks() {
+  const auto& uncounted = monitor_->why_uncounted();
+  const auto& untimed = monitor_->why_untimed();
+  if (!uncounted.empty())
+    pods_.lacks.push_back((untimed.empty() ? "drops are not counted: "
+                                           : "drops are not counted, and latency of packets is not measured: ") +
+                          uncounted);
+  else if (!untimed.empty())
+    pods_.lacks.push_back("latency of packets is not measured: " + untimed);
+}
+
+void Agent::note_why_no_pod_events() {
+  if (!kube_)
     pods_.lacks.push_back("kubernetes.podEvents: no events are written: no API server is configured here");
-  else if (config_.kubernetes_pod_events && !monitor_->has_reasons())
+  else if (monitor_->why_uncounted().empty() && !monitor_->has_reasons())
     pods_.lacks.push_back(
         "kubernetes.podEvents: no events are written: this kernel does not say why it drops (Linux 5.17 and newer do)");
-  return {};
 }
 
 std::string Agent::why_no_pods() const {
@@ -156,16 +172,22 @@ std::vector<HealthCheck> Agent::health(HealthQuestion question) const {
   };
   if (question == HealthQuestion::Alive)
     return {check("loop", turned_, kStill), check("sessions", sessions_->manager().last_turn(), kStill)};
-  std::vector<HealthCheck> checks{pods_health(), check("monitor", collected_, kBlind)};
+  auto monitor = check("monitor", collected_, kBlind);
+  if (!monitor_->why_uncounted().empty())
+    monitor.failure = monitor_->why_uncounted();
+  std::vector<HealthCheck> checks{pods_health(), std::move(monitor)};
   if (kube_)
     checks.push_back(kube_->health());
   return checks;
 }
 
-// A node whose runtime is known to be missing is as ready as it can be: the log and a metric tell.
+// A node whose runtime is known to be missing is as ready as it can be.
 HealthCheck Agent::pods_health() const {
-  const bool is_told = !pods_.source || pods_.source->current() || !pods_.source->trouble().empty();
-  return {.name = "pods", .failure = is_told ? "" : "the container runtime has not answered yet"};
+  if (!pods_.source)
+    return {.name = "pods", .failure = "", .degraded = why_no_pods()};
+  if (auto trouble = pods_.source->trouble(); !trouble.empty())
+    return {.name = "pods", .failure = "", .degraded = std::move(trouble)};
+  return {.name = "pods", .failure = pods_.source->current() ? "" : "the container runtime has not answered yet"};
 }
 
 // Tables are read also when nobody scrapes: they are finite.

@@ -56,6 +56,8 @@ private:
   Result<> start_servers();
   std::vector<HealthCheck> health(HealthQuestion question) const;
   HealthCheck pods_health() const;
+  void note_what_the_monitor_lacks();
+  void note_why_no_pod_events();
   std::string why_no_pods() const;
   Result<std::string> metrics_page(ExpositionFormat format);
 

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "kernel/capabilities.h"
 #include "monitor/index_view.h"
 #include "pods/node_pods.h"
 
@@ -60,6 +61,8 @@ AgentPods open_agent_pods(const HostRoot& host, const std::string& cri) {
   AgentPods pods;
   for (const auto& lack : (*started)->lacks())
     pods.lacks.push_back("what is known of pods is not complete: " + lack);
+  for (const auto& [name, lost] : read_missing_pod_capabilities(host))
+    pods.lacks.push_back("what is known of pods is not complete: " + name + " is missing: " + lost);
   wait_for_first_answer(**started);
   if (!(*started)->current()) {
     const std::string trouble = (*started)->trouble();

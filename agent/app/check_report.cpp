@@ -13,6 +13,7 @@
 #include "kernel/features.h"
 #include "kernel/function_catalogue.h"
 #include "kernel/kallsyms.h"
+#include "kernel/lockdown.h"
 #include "kernel/skb_functions.h"
 
 namespace skbtrail {
@@ -214,6 +215,8 @@ nlohmann::ordered_json functions_json(const FunctionCatalogue& functions, const 
 
 Result<CheckReport> examine(const HostRoot& host, const BtfRequest& request) {
   CheckReport report;
+  if (const auto allowed = check_lockdown(); !allowed)
+    report.obstacles.push_back(allowed.error().message);
   if (const auto types = KernelBtf::load(host, request)) {
     examine_types(host, *types, report);
   } else if (types.error().code == EINVAL) {

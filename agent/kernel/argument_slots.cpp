@@ -19,20 +19,24 @@ bool is_large(const ArgumentShape& shape) {
 
 }  // namespace
 
-ArgumentLayout lay_out(const Signature& signature) {
+ArgumentLayout lay_out(const Signature& signature, const CallingConvention& convention) {
   ArgumentLayout layout;
   layout.fentry_refuses = signature.result.aggregate;
-  // A large result is written through a pointer that takes the first register.
-  std::size_t registers = is_large(signature.result) ? 1 : 0;
-  std::size_t stack = kArgumentRegisters;
+  // A large result is written through a pointer.
+  std::size_t registers = is_large(signature.result) && convention.large_result_in_first ? 1 : 0;
+  std::size_t stack = convention.registers;
   std::size_t trampoline = 0;
   for (const ArgumentShape& shape : signature.arguments) {
     const std::size_t words = (std::size_t{shape.bytes} + 7) / 8;
-    // An argument goes whole into registers or whole onto the stack; a later, smaller one may still get a register.
-    const bool in_registers = !is_large(shape) && registers + words <= kArgumentRegisters;
+    const bool by_reference = is_large(shape) && convention.large_by_reference;
+    const std::size_t passed = by_reference ? 1 : words;
+    // An argument goes whole into registers or whole onto the stack.
+    const bool in_registers = (!is_large(shape) || by_reference) && registers + passed <= convention.registers;
+    if (!in_registers && convention.stack_ends_registers)
+      registers = convention.registers;
     std::size_t& next = in_registers ? registers : stack;
     layout.places.push_back({.at_entry = saturated(next), .in_fentry = saturated(trampoline)});
-    next += words;
+    next += passed;
     trampoline += words;
     layout.fentry_refuses |= is_large(shape) || words == 0;
   }

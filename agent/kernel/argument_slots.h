@@ -1,5 +1,5 @@
 #pragma once
-// Where arguments are when a function is entered, by the System V ABI of x86-64 and by BPF's trampolines.
+// Where arguments are when a function is entered, by the CPU's ABI and by BPF's trampolines.
 
 #include <cstdint>
 #include <span>
@@ -7,8 +7,23 @@
 
 namespace skbtrail {
 
-// Slots 0 to 5 are registers; from 6 on they are words of the stack above the return address.
-inline constexpr std::uint8_t kArgumentRegisters = 6;
+// How an ABI passes arguments. Slots below `registers` are registers, those from it on words of the stack; the BPF side
+// knows where that begins (kernel_compat.h).
+struct CallingConvention {
+  std::uint8_t registers = 0;
+  bool large_by_reference = false;     // a struct of more than 16 bytes is a pointer to it; else it is on the stack
+  bool large_result_in_first = false;  // its address takes the first of these registers; else another register
+  bool stack_ends_registers = false;   // behind an argument on the stack none is in a register
+};
+inline constexpr CallingConvention kSystemV{.registers = 6, .large_result_in_first = true};  // x86-64
+inline constexpr CallingConvention kAapcs64{.registers = 8, .large_by_reference = true, .stack_ends_registers = true};
+#if defined(__x86_64__)
+inline constexpr CallingConvention kOwnConvention = kSystemV;
+#elif defined(__aarch64__)
+inline constexpr CallingConvention kOwnConvention = kAapcs64;
+#else
+#error "skbtrail knows the calling conventions of x86-64 and arm64 only"
+#endif
 
 struct ArgumentShape {
   std::uint32_t bytes = 8;
@@ -31,6 +46,6 @@ struct ArgumentLayout {
   bool fentry_refuses = false;        // a shape that the kernel's btf_distill_func_proto() turns down
 };
 
-ArgumentLayout lay_out(const Signature& signature);
+ArgumentLayout lay_out(const Signature& signature, const CallingConvention& convention = kOwnConvention);
 
 }  // namespace skbtrail

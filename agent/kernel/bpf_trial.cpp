@@ -15,8 +15,6 @@
 namespace skbtrail {
 namespace {
 
-constexpr std::uint32_t kSmallestRing = 4096;
-
 constexpr bpf_insn call(std::int32_t helper) {
   return {.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = helper};
 }
@@ -56,7 +54,9 @@ Result<> attached(int link) {
 }  // namespace
 
 Result<> try_ring_buffer() {
-  const UniqueFd map{bpf_map_create(BPF_MAP_TYPE_RINGBUF, "skbtrail_trial", 0, 0, kSmallestRing, nullptr)};
+  // The smallest one; pages of arm64 have up to 64 KiB.
+  const auto bytes = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
+  const UniqueFd map{bpf_map_create(BPF_MAP_TYPE_RINGBUF, "skbtrail_trial", 0, 0, bytes, nullptr)};
   if (const int err = errno; !map)
     return fail(err, "create a map");
   return {};
@@ -64,6 +64,21 @@ Result<> try_ring_buffer() {
 
 Result<> try_kprobe_helper(std::int32_t helper) {
   const bpf_insn instructions[] = {call(helper), kReturnValueZero, kExit};
+  (void)TRY(load(BPF_PROG_TYPE_KPROBE, instructions, {}));
+  return {};
+}
+
+Result<> try_kernel_read() {
+  // Eight bytes from address zero to the stack.
+  const bpf_insn instructions[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10, .off = 0, .imm = 0},
+      {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .src_reg = 0, .off = 0, .imm = -8},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .src_reg = 0, .off = 0, .imm = 8},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .src_reg = 0, .off = 0, .imm = 0},
+      call(BPF_FUNC_probe_read_kernel),
+      kReturnValueZero,
+      kExit,
+  };
   (void)TRY(load(BPF_PROG_TYPE_KPROBE, instructions, {}));
   return {};
 }

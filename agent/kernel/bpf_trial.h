@@ -11,6 +11,8 @@ namespace skbtrail {
 Result<> try_ring_buffer();
 // A kprobe program that calls one helper with its context; the number is that of enum bpf_func_id.
 Result<> try_kprobe_helper(std::int32_t helper);
+// A kprobe program that reads kernel memory.
+Result<> try_kernel_read();
 Result<> try_kprobe_multi(std::uint64_t address);
 // Opens a perf event that counts nothing, for all tasks of one CPU: what arms a single kprobe.
 Result<> try_perf_event();

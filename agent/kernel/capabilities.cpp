@@ -26,6 +26,13 @@ constexpr Needed kNeededBefore58[] = {
     {CAP_SYSLOG, "CAP_SYSLOG", "kernel addresses stay hidden: functions and drop locations cannot be found or named"},
 };
 
+constexpr Needed kNeededForPods[] = {
+    {CAP_NET_ADMIN, "CAP_NET_ADMIN", "a link that a pod gets after the runtime has told of it has no pod"},
+    {CAP_NET_BROADCAST, "CAP_NET_BROADCAST", "changes of the interfaces of pods are seen every 5 s only"},
+    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
+     "pods whose runtime names no path of their network namespace are not told apart"},
+};
+
 constexpr std::uint64_t bit(unsigned number) {
   return std::uint64_t{1} << number;
 }
@@ -41,6 +48,11 @@ std::uint64_t number_at(std::string_view text, int base) {
     text.remove_prefix(1);
   std::from_chars(text.data(), text.data() + text.size(), value, base);
   return value;
+}
+
+std::uint64_t read_effective(const HostRoot& host) {
+  const auto status = host.read("/proc/self/status");
+  return status ? effective_capabilities(*status) : 0;
 }
 
 }  // namespace
@@ -66,10 +78,20 @@ std::uint64_t effective_capabilities(std::string_view status) {
 }
 
 std::vector<MissingCapability> read_missing_capabilities(const HostRoot& host) {
-  const auto status = host.read("/proc/self/status");
   const auto last = host.read("/proc/sys/kernel/cap_last_cap");
-  return missing_capabilities(status ? effective_capabilities(*status) : 0,
-                              last ? static_cast<unsigned>(number_at(*last, 10)) : CAP_LAST_CAP);
+  return missing_capabilities(read_effective(host), last ? static_cast<unsigned>(number_at(*last, 10)) : CAP_LAST_CAP);
+}
+
+std::vector<MissingCapability> missing_pod_capabilities(std::uint64_t effective) {
+  std::vector<MissingCapability> missing;
+  for (const Needed& one : kNeededForPods)
+    if ((effective & bit(one.number)) == 0)
+      missing.push_back({.name = std::string(one.name), .lost = std::string(one.lost)});
+  return missing;
+}
+
+std::vector<MissingCapability> read_missing_pod_capabilities(const HostRoot& host) {
+  return missing_pod_capabilities(read_effective(host));
 }
 
 }  // namespace skbtrail

@@ -18,4 +18,8 @@ std::uint64_t effective_capabilities(std::string_view status);
 
 std::vector<MissingCapability> read_missing_capabilities(const HostRoot& host);
 
+// Likewise, of what naming pods takes: other calls, for which CAP_SYS_ADMIN does not stand.
+std::vector<MissingCapability> missing_pod_capabilities(std::uint64_t effective);
+std::vector<MissingCapability> read_missing_pod_capabilities(const HostRoot& host);
+
 }  // namespace skbtrail

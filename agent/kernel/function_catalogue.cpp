@@ -9,7 +9,8 @@
 namespace skbtrail {
 namespace {
 
-// A call site of ftrace lies at the entry of its function or just behind an endbr64 (4 bytes).
+// A call site of ftrace lies at the entry of its function or just behind: an endbr64 of x86-64 has 4 bytes, a bti and
+// the instruction that saves the link register on arm64 8.
 constexpr std::uint64_t kFarthestSite = 16;
 
 // 7.2, include/linux/bpf.h: MAX_BPF_FUNC_ARGS.

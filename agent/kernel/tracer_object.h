@@ -23,6 +23,13 @@ struct tracer_bpf;
 
 namespace skbtrail {
 
+// How far behind the start of its function a kprobe finds the instruction pointer: on x86-64 the byte of its int3.
+#if defined(__x86_64__)
+inline constexpr std::uint32_t kIpSkip = 1;
+#else
+inline constexpr std::uint32_t kIpSkip = 0;
+#endif
+
 // What is decided before load: the verifier prunes what is off.
 struct TracerSettings {
   bool has_func_ip = true;
@@ -30,7 +37,7 @@ struct TracerSettings {
   std::string kernel_btf = {};              // file to relocate against; empty: the running kernel's
   std::string own_btf_copy = {};            // file with the running kernel's types, faster to read than the kernel's
   SessionKfuncs session = {};               // for plans with MoveBackend::Session
-  std::uint32_t kprobe_ip_shift = 1;        // bytes; used without has_func_ip
+  std::uint32_t kprobe_ip_shift = kIpSkip;  // bytes; used without has_func_ip
   std::vector<bpf_insn> filter_l2 = {};     // empty: every packet matches
   std::vector<bpf_insn> filter_l3 = {};     // empty: the expression needs a link layer
   std::vector<bpf_insn> field_filter = {};  // empty: none

@@ -8,6 +8,7 @@
 #include "kernel/capabilities.h"
 #include "kernel/kallsyms.h"
 #include "kernel/kernel_btf.h"
+#include "kernel/lockdown.h"
 
 namespace skbtrail {
 namespace {
@@ -40,6 +41,7 @@ Result<DropSource> DropSource::start(const HostRoot& host, const Settings& setti
   const KfreeSkbArguments arguments = kfree_skb_arguments(types.vmlinux());
   // Without addresses no drop would have a place; better to hear of it now than in the first scrape.
   (void)TRY(Kallsyms::read(host));
+  TRY(check_lockdown());
   auto object = load_and_attach({.has_drop_reason = arguments.reason,
                                  .has_rx_socket = arguments.rx_socket,
                                  .drop_entries = settings.drop_entries,

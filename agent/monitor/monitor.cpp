@@ -36,6 +36,19 @@ MetricFamily gauge_of(std::string name, std::string help, double value) {
   return {std::move(name), std::move(help), MetricType::Gauge, {gauge_metric({}, value)}};
 }
 
+// What another start may cure ends the agent, which is then started again; what the kernel or the privileges forbid
+// stays forbidden.
+bool may_pass(const Error& error) {
+  switch (error.code) {
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case EAGAIN:
+    case EINTR: return true;
+    default: return false;
+  }
+}
+
 void append_softnet(std::vector<MetricFamily>& families, const HostRoot& host) {
   const auto text = host.read("/proc/net/softnet_stat");
   const auto counts = text ? parse_softnet(*text) : Result<SoftnetCounts>{text.error()};
@@ -110,12 +123,10 @@ bool has_pod_of(const SeriesNames& named, const std::string& namespace_name) {
 
 }  // namespace
 
-Monitor::Monitor(const HostRoot& host, const MonitorOptions& options, PodViews pods, DropSource source,
-                 std::uint32_t netns_inum)
+Monitor::Monitor(const HostRoot& host, const MonitorOptions& options, PodViews pods, std::uint32_t netns_inum)
     : host_(host),
       options_(options),
       pods_(std::move(pods)),
-      source_(std::move(source)),
       budget_{.limit = options_.max_series, .used = 0},
       drops_(budget_, options_.pod_drops),
       links_(netns_inum, budget_),
@@ -126,10 +137,21 @@ Monitor::Monitor(const HostRoot& host, const MonitorOptions& options, PodViews p
 
 Result<std::unique_ptr<Monitor>> Monitor::start(const HostRoot& host, const MonitorOptions& options, PodViews pods) {
   const std::uint32_t netns_inum = TRY(own_netns(host));
-  auto source = TRY(DropSource::start(host, {.drop_entries = options.drop_entries, .host_netns_inum = netns_inum}));
-  std::unique_ptr<Monitor> monitor{new Monitor(host, options, std::move(pods), std::move(source), netns_inum)};
+  std::unique_ptr<Monitor> monitor{new Monitor(host, options, std::move(pods), netns_inum)};
+  TRY(monitor->start_counting(netns_inum));
   monitor->start_timing();
   return monitor;
+}
+
+Result<> Monitor::start_counting(std::uint32_t netns_inum) {
+  auto source = DropSource::start(host_, {.drop_entries = options_.drop_entries, .host_netns_inum = netns_inum});
+  if (source)
+    source_.emplace(std::move(*source));
+  else if (may_pass(source.error()))
+    return std::move(source.error());
+  else
+    why_uncounted_ = source.error().message;
+  return {};
 }
 
 // A kernel that does not let us time packets still counts drops.
@@ -156,7 +178,8 @@ Result<> Monitor::follow_pods() {
 Result<> Monitor::follow(const std::shared_ptr<const PodView>& pods) {
   if (pods == followed_)
     return {};
-  addresses_left_out_ = TRY(source_.watch(pods->addresses()));
+  if (source_)
+    addresses_left_out_ = TRY(source_->watch(pods->addresses()));
   followed_ = pods;
   return {};
 }
@@ -183,11 +206,13 @@ Result<Monitor::Page> Monitor::collect(Clock::time_point now) {
 }
 
 Result<> Monitor::read_drops(const PodView& pods) {
-  const auto growth = TRY(source_.growth());
-  DropNames names = source_.names();
+  if (!source_)
+    return {};
+  const auto growth = TRY(source_->growth());
+  DropNames names = source_->names();
   names.pod = [&pods](const PacketPlace& place) { return pods.find(place); };
   drops_.take(growth, names);
-  drops_.take_overflow(TRY(source_.overflow_growth()), names);
+  drops_.take_overflow(TRY(source_->overflow_growth()), names);
   return {};
 }
 
@@ -253,14 +278,10 @@ Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
   all.push_back(gauge_of("skbtrail_series", "Series of this page that count towards the limit.",
                          static_cast<double>(budget_.used)));
   all.push_back(gauge_of("skbtrail_series_limit", "Series that are allowed.", static_cast<double>(budget_.limit)));
-  all.push_back(gauge_of("skbtrail_drop_table_rows", "Distinct drops in the kernel's table.",
-                         static_cast<double>(source_.table_rows())));
-  all.push_back(gauge_of("skbtrail_drop_table_limit", "Distinct drops that the kernel's table has room for.",
-                         static_cast<double>(source_.object().drop_entries())));
-  all.push_back(counter_of("skbtrail_drop_table_changes_total",
-                           "Times that a filling table was exchanged for an empty one.",
-                           static_cast<double>(source_.exchanges())));
-  all.push_back(losses_family(TRY(source_.object().losses())));
+  all.push_back(gauge_of("skbtrail_monitor_up",
+                         "Whether drops are counted; 0 where the kernel or the privileges do not let the agent.",
+                         source_ ? 1 : 0));
+  TRY(append_drop_tables(all));
   all.push_back(gauge_of("skbtrail_pods", "Pods of this node that are known.", static_cast<double>(pods.count())));
   all.push_back(gauge_of("skbtrail_container_runtime_up",
                          "Whether the container runtime, which tells of pods, answers; 0 also where there is none.",
@@ -270,7 +291,7 @@ Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
                          "the node's.",
                          static_cast<double>(addresses_left_out_)));
   all.push_back(lookups_family(drops_.lookups()));
-  auto programs = source_.object().runs();
+  auto programs = source_ ? source_->object().runs() : std::vector<ProgramRuns>{};
   if (latency_) {
     for (auto& family : TRY(latency_->families()))
       all.push_back(std::move(family));
@@ -285,6 +306,20 @@ Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
     all.push_back(std::move(family));
   std::erase_if(all, [](const MetricFamily& family) { return family.metric.empty(); });
   return all;
+}
+
+Result<> Monitor::append_drop_tables(std::vector<MetricFamily>& families) const {
+  if (!source_)
+    return {};
+  families.push_back(gauge_of("skbtrail_drop_table_rows", "Distinct drops in the kernel's table.",
+                              static_cast<double>(source_->table_rows())));
+  families.push_back(gauge_of("skbtrail_drop_table_limit", "Distinct drops that the kernel's table has room for.",
+                              static_cast<double>(source_->object().drop_entries())));
+  families.push_back(counter_of("skbtrail_drop_table_changes_total",
+                                "Times that a filling table was exchanged for an empty one.",
+                                static_cast<double>(source_->exchanges())));
+  families.push_back(losses_family(TRY(source_->object().losses())));
+  return {};
 }
 
 }  // namespace skbtrail

@@ -57,7 +57,7 @@ public:
   // The longest time between two collections: whoever owns the monitor collects that often, scraped or not.
   static constexpr std::chrono::seconds kPeriod{10};
 
-  // Counting has begun when it returns.
+  // Counting has begun when it returns, or why_uncounted() says why not: interfaces, queues and pods are told anyway.
   static Result<std::unique_ptr<Monitor>> start(const HostRoot& host, const MonitorOptions& options, PodViews pods);
 
   // Hands the kernel what it must know of pods. Whoever owns the monitor calls it often, at least once a second: a
@@ -65,17 +65,19 @@ public:
   Result<> follow_pods();
   // Begins and ends the slices in which packets are timed; called at least ten times a second. Any thread.
   Result<> time_packets(Clock::time_point now);
+  // Why this kernel or these privileges do not let us count drops; empty: they are counted.
+  const std::string& why_uncounted() const { return why_uncounted_; }
   // Why packets are not timed though they should be; empty: they are, or need not be.
   const std::string& why_untimed() const { return why_untimed_; }
-  // Whether this kernel says why it drops (5.17 and newer).
-  bool has_reasons() const { return source_.names().reasons != nullptr; }
+  // Whether drops are counted and this kernel says why it drops (5.17 and newer).
+  bool has_reasons() const { return source_ && source_->names().reasons != nullptr; }
   // All metrics as of `now`, or of the last collection if that is younger than kFreshness. Any thread.
   Result<Page> collect(Clock::time_point now);
 
 private:
-  Monitor(const HostRoot& host, const MonitorOptions& options, PodViews pods, DropSource source,
-          std::uint32_t netns_inum);
+  Monitor(const HostRoot& host, const MonitorOptions& options, PodViews pods, std::uint32_t netns_inum);
 
+  Result<> start_counting(std::uint32_t netns_inum);
   void start_timing();
   Result<> follow(const std::shared_ptr<const PodView>& pods);
   Result<> read_drops(const PodView& pods);
@@ -83,12 +85,14 @@ private:
   void read_traps();
   void forget(const PodView& pods, Clock::time_point now);
   Result<std::vector<prometheus::MetricFamily>> families(const PodView& pods) const;
+  Result<> append_drop_tables(std::vector<prometheus::MetricFamily>& families) const;
 
   std::mutex mutex_;
   HostRoot host_;
   MonitorOptions options_;
   PodViews pods_;
-  DropSource source_;
+  std::optional<DropSource> source_ = {};
+  std::string why_uncounted_ = {};
   SeriesBudget budget_;
   DropLedger drops_;
   LinkLedger links_;

@@ -22,6 +22,8 @@ constexpr int kMaxAnswerBytes = 16 << 20;
 // A runtime that was restarted is met again within this time.
 constexpr int kFirstReconnectMs = 100;
 constexpr int kLastReconnectMs = 2'000;
+// What an attempt may take, on a machine that is busy: gRPC would give it no more than it waits before the next.
+constexpr int kConnectWithinMs = 5'000;
 
 std::map<std::string, std::string> as_map(const google::protobuf::Map<std::string, std::string>& labels) {
   return {labels.begin(), labels.end()};
@@ -174,7 +176,7 @@ private:
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectWithinMs);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
     // A proxy of the environment has no business with a unix socket.
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);

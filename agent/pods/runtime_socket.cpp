@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 7> kUsualSockets = {
     "/var/run/cri-dockerd.sock",
 };
 
-constexpr std::chrono::seconds kProbeDeadline{2};
+constexpr std::chrono::seconds kProbeDeadline{5};
 
 // Why this cannot be a runtime's socket; empty when it can.
 std::string fault_of(const std::string& path) {

@@ -14,6 +14,7 @@
 #include "kernel/features.h"
 #include "kernel/function_catalogue.h"
 #include "kernel/function_filter.h"
+#include "kernel/lockdown.h"
 #include "kernel/skb_functions.h"
 #include "session/planner.h"
 
@@ -179,6 +180,7 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   auto filter = TRY(compile_filter(spec.filter));
   const auto selected = TRY(name_selector(spec));
   TRY(check_privileges(host));
+  TRY(check_lockdown());
   const BtfRequest request{
       .vmlinux_path = spec.kernel_btf.empty() ? std::nullopt : std::optional(spec.kernel_btf),
       .modules = spec.modules,

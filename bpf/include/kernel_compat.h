@@ -6,7 +6,9 @@
 #include "kernel_types.h"
 
 #include <linux/bpf.h>
+#if defined(__TARGET_ARCH_x86)
 #include <linux/ptrace.h>
+#endif
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -59,6 +61,13 @@ static __always_inline u64 instruction_pointer(const struct pt_regs *regs) { ret
 static __always_inline u64 return_address(const struct pt_regs *regs) { return read_word(regs->rsp); }
 #define STACK_ARGUMENTS_OFFSET 8
 #elif defined(__TARGET_ARCH_arm64)
+/* What the kernel's struct pt_regs begins with; spelled out, so that it can be compiled on any machine. */
+struct user_pt_regs {
+	u64 regs[31];
+	u64 sp;
+	u64 pc;
+	u64 pstate;
+};
 #define pt_regs user_pt_regs
 #define ARGUMENT_REGISTERS 8
 static __always_inline u64 argument_register(const struct pt_regs *regs, u32 position)

@@ -92,6 +92,8 @@ def test_follow():
     assert called.status == 0, called.err
     assert "nf_hook_slow" in called.out and "ip_rcv" not in called.out, called.out
     assert "events are from the agents' logs" in called.err
+    (logs,) = [call for call in called.calls if "logs" in call]
+    assert "--tail=-1" in logs and any(word.startswith("--since=") for word in logs), logs
     assert any(call[:4] == ["-n", "shop", "delete", "tracesession.skbtrail.dev/trace-abcde"] for call in called.calls)
     kept = Called("trace", "-n", "shop", "--pod", "web-0", "--follow", "--keep")
     assert not any("delete" in call for call in kept.calls)

@@ -8,6 +8,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 
+import bpf_arm64  # noqa: E402
 import flags  # noqa: E402
 import includes  # noqa: E402
 import names  # noqa: E402
@@ -96,6 +97,20 @@ class Includes(Tree):
     def test_an_empty_tree_is_a_fault(self):
         with tempfile.TemporaryDirectory() as empty:
             self.assertTrue(list(includes.faults(pathlib.Path(empty))))
+
+
+@unittest.skipUnless(bpf_arm64.compiler(), "clang-16")
+class Arm64(Tree):
+    def test_code_of_another_cpu(self):
+        self.write("bpf/CMakeLists.txt", "skbtrail_bpf_skeleton(ring ring.bpf.c SIZE=1)\n")
+        self.write("bpf/ring.bpf.c", "int size(void) { return SIZE; }\n")
+        self.assertEqual(list(bpf_arm64.faults(self.root)), [])
+        self.write("bpf/ring.bpf.c", "#ifndef __TARGET_ARCH_x86\n#error x86 only\n#endif\n")
+        self.told(bpf_arm64, "ring does not compile for arm64")
+
+    def test_no_objects(self):
+        self.write("bpf/CMakeLists.txt", "# nothing\n")
+        self.told(bpf_arm64, "no objects to compile")
 
 
 class Names(Tree):

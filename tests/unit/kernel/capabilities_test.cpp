@@ -45,3 +45,13 @@ TEST_CASE("what is held is not missing") {
   host.with("/proc/self/status", "Name:\tx\nCapEff:\t000000c000001000\n").with("/proc/sys/kernel/cap_last_cap", "40\n");
   CHECK(names(read_missing_capabilities(host.root())) == std::vector<std::string>{"CAP_SYSLOG"});
 }
+
+TEST_CASE("CAP_SYS_ADMIN does not stand for what naming pods takes") {
+  CHECK(names(missing_pod_capabilities(bit(CAP_SYS_ADMIN))) ==
+        std::vector<std::string>{"CAP_NET_ADMIN", "CAP_NET_BROADCAST", "CAP_SYS_PTRACE"});
+  CHECK(names(missing_pod_capabilities(bit(CAP_NET_ADMIN) | bit(CAP_SYS_PTRACE))) ==
+        std::vector<std::string>{"CAP_NET_BROADCAST"});
+  TestHost host;
+  host.with("/proc/self/status", "CapEff:\t0000000000081800\n");
+  CHECK(read_missing_pod_capabilities(host.root()).empty());
+}

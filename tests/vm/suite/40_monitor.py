@@ -361,13 +361,11 @@ def test_own_cost(network):
 
 def test_refusals():
     """One line with the cause and the cure, and the exit status that says whose fault it is."""
-    cases = (("without CAP_BPF", ["setpriv", "--bounding-set=-bpf,-sys_admin"], [], 3, "CAP_BPF"),
-             ("without CAP_SYSLOG", ["setpriv", "--bounding-set=-syslog,-sys_admin"], [], 3, "CAP_SYSLOG"),
-             ("an address without a port", [], ["--metrics-listen", "127.0.0.1"], 2, "such as"),
-             ("an address of somebody else", [], ["--metrics-listen", "203.0.113.1:9464"], 1, "203.0.113.1:9464"),
-             ("no room at all", [], ["--drop-entries", "1"], 2, "64 to 1048576"))
-    for name, prefix, arguments, status, words in cases:
-        done = lab.run(*prefix, "skbtrail", "agent", *(arguments or ["--metrics-listen", "127.0.0.1:0"]), check=False)
+    cases = (("an address without a port", ["--metrics-listen", "127.0.0.1"], 2, "such as"),
+             ("an address of somebody else", ["--metrics-listen", "203.0.113.1:9464"], 1, "203.0.113.1:9464"),
+             ("no room at all", ["--drop-entries", "1"], 2, "64 to 1048576"))
+    for name, arguments, status, words in cases:
+        done = lab.run("skbtrail", "agent", *arguments, check=False)
         lab.check(f"the agent refuses: {name}", done.returncode == status and done.stderr.count("\n") == 1 and
                   words in done.stderr and not done.stdout, done.returncode, done.stderr)
 

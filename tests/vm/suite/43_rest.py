@@ -20,28 +20,14 @@ import urllib.error
 import urllib.request
 
 import suite_lib as lab
+from agent_lab import IN_TIME, SESSIONS, UnixConnection
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 RUNTIME = ROOT / "build/release/tests/scripted_runtime"
-SESSIONS = "/apis/skbtrail.dev/v1alpha1/namespaces/shop/tracesessions"
 TOKEN = "0123456789abcdef0123456789abcdef"
-IN_TIME = 30     # seconds for what takes one or two; emulation is slow
 # A second is promised, and a tenth of one is what it takes; an emulated machine beside a build has needed 1.1 s. Where the
 # kernel takes probes off one by one (5.10, 6.1) a process of its own does it, which takes as long as it takes.
 OFF_WITHIN = 2 if lab.kernel_version() >= (6, 6) else 20
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """A connection to a socket that is a file."""
-
-    def __init__(self, path):
-        super().__init__("localhost", timeout=IN_TIME)
-        self._path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(IN_TIME)
-        self.sock.connect(self._path)
 
 
 class Client:
