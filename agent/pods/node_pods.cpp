@@ -48,6 +48,9 @@ std::optional<PodListing> NodePods::listing() const {
   return PodListing{.runtime = std::move(state.runtime),
                     .socket = std::move(state.socket),
                     .sandboxes = directory_->sandboxes(),
+                    .interfaces = directory_->interfaces(),
+                    .cgroups = directory_->cgroups(),
+                    .lacks = lacks(),
                     .faults = std::move(state.faults)};
 }
 

@@ -117,6 +117,16 @@ std::shared_ptr<const std::vector<Sandbox>> PodDirectory::sandboxes() const {
   return sandboxes_;
 }
 
+std::vector<Interface> PodDirectory::interfaces() const {
+  const std::scoped_lock lock{mutex_};
+  return interfaces_.all();
+}
+
+std::vector<PodCgroup> PodDirectory::cgroups() const {
+  const std::scoped_lock lock{mutex_};
+  return cgroups_;
+}
+
 DirectoryState PodDirectory::state() const {
   const std::scoped_lock lock{mutex_};
   return state_;

@@ -79,6 +79,9 @@ public:
   std::shared_ptr<const PodIndex> snapshot() const;
   // What the snapshot was made of. Never null.
   std::shared_ptr<const std::vector<Sandbox>> sandboxes() const;
+  // What was set last, and interfaces that are gone for less than 60 s. Copied under the lock.
+  std::vector<Interface> interfaces() const;
+  std::vector<PodCgroup> cgroups() const;
   DirectoryState state() const;
 
   // Waits for a version other than `seen`; the version then, `seen` when time ran out.

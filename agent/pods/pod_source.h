@@ -18,6 +18,9 @@ struct PodListing {
   RuntimeVersion runtime = {};
   std::string socket = {};
   std::shared_ptr<const std::vector<Sandbox>> sandboxes = {};  // never null; also those that are gone
+  std::vector<Interface> interfaces = {};                      // of the pods and of the node
+  std::vector<PodCgroup> cgroups = {};
+  std::vector<std::string> lacks = {};  // what the node does not tell of these two, each with its reason
   SandboxFaults faults = {};
 };
 
