@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "app/task_lister.h"
 #include "monitor/index_view.h"
 #include "pods/node_pods.h"
 
@@ -54,7 +55,8 @@ AgentPods open_agent_pods(const HostRoot& host, const std::string& cri) {
   if (!cri.empty())
     search.socket = cri;
   const auto mounts = host.read("/proc/self/mountinfo");
-  auto started = NodePods::start({.runtime = search, .mountinfo = mounts ? *mounts : std::string()});
+  auto started =
+      NodePods::start({.runtime = search, .mountinfo = mounts ? *mounts : std::string(), .list_tasks = task_lister()});
   if (!started)
     return {.source = nullptr, .lacks = {"metrics will not name pods: " + started.error().message}};
   AgentPods pods;

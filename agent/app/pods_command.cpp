@@ -1,5 +1,6 @@
 #include "app/pods_command.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -9,11 +10,13 @@
 #include "app/exit_code.h"
 #include "app/file_room.h"
 #include "app/pods_report.h"
+#include "app/task_lister.h"
 #include "kernel/host_root.h"
 #include "pods/cgroup_path.h"
 #include "pods/cgroup_tree.h"
 #include "pods/link_monitor.h"
 #include "pods/pod_directory.h"
+#include "pods/task_facts.h"
 
 namespace skbtrail {
 namespace {
@@ -46,6 +49,14 @@ Result<> list_cgroups(PodsReport& report) {
   return {};
 }
 
+// Of pods whose namespace the runtime does not lead to.
+Result<> ask_processes(PodsReport& report) {
+  if (std::ranges::none_of(report.sandboxes, lacks_netns))
+    return {};
+  complete_from_tasks(report.sandboxes, TRY(task_lister()()), report.cgroups, report.host_netns_inum);
+  return {};
+}
+
 // The pods are listed whatever else is refused.
 void note_lack(PodsReport& report, const char* what, const Result<>& done) {
   if (!done)
@@ -67,6 +78,7 @@ Result<PodsReport> list_pods(const PodsOptions& options) {
   report.faults = table.faults();
   note_lack(report, "interfaces", list_interfaces(report));
   note_lack(report, "cgroups", list_cgroups(report));
+  note_lack(report, "pods without a namespace", ask_processes(report));
   return report;
 }
 

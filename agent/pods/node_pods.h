@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -21,7 +22,8 @@ class NodePods final : public PodSource {
 public:
   struct Settings {
     RuntimeSearch runtime = {};
-    std::string mountinfo = {};  // text of /proc/self/mountinfo
+    std::string mountinfo = {};                                       // text of /proc/self/mountinfo
+    std::function<Result<std::vector<TaskPlace>>()> list_tasks = {};  // of DirectoryOptions
   };
 
   // Does not wait for the runtime: current() is null until that has answered. In the host's network namespace.

@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "model/task_place.h"
 #include "pods/container_runtime.h"
 #include "pods/interface_memory.h"
 #include "pods/pod_index.h"
@@ -31,6 +32,9 @@ struct DirectoryOptions {
   std::function<Result<std::unique_ptr<ContainerRuntime>>()> find_runtime;
   NetnsOpeners openers;
   std::uint32_t host_netns_inum = 0;
+  // Every process of this machine, for pods whose namespace the runtime does not lead to; called by one thread, at most
+  // once a second while there is such a pod. An error is not asked again. Null: there is no such list.
+  std::function<Result<std::vector<TaskPlace>>()> list_tasks = {};
   // Where namespaces get their names: a new one there means that a pod is on its way. Empty: not watched.
   std::filesystem::path netns_folder = {};
   std::chrono::milliseconds with_events{5'000};     // between two listings, when the runtime tells of changes
@@ -58,6 +62,8 @@ struct DirectoryState {
   std::uint64_t events = 0;     // that the runtime told of
   std::uint64_t hints = 0;      // that a pod is on its way, from the folder of namespaces
   std::string last_error = {};  // one line; empty: none yet
+  std::size_t by_tasks = 0;     // pods whose namespace is known by their processes alone
+  std::string no_tasks = {};    // why processes cannot be listed; empty: they can, or nobody had to
   SandboxFaults faults = {};
   std::size_t ready = 0;  // sandboxes by state
   std::size_t stopped = 0;
@@ -110,6 +116,8 @@ private:
   void watch_netns_folder();
   void wake() const;
   void publish_locked();
+  bool read_tasks();
+  void note_sandboxes_locked();
 
   const DirectoryOptions options_;
   UniqueFd waker_;  // eventfd
@@ -117,6 +125,9 @@ private:
   // Of the thread `pods` alone.
   UniqueFd inotify_;  // of the netns folder, once there is one
   SandboxTable table_;
+  std::vector<TaskPlace> tasks_;  // as they were last; empty while every pod has its namespace
+  std::optional<SteadyTime> tasks_read_ = {};
+  bool tasks_refused_ = false;
   std::uint64_t consecutive_failures_ = 0;
   std::chrono::milliseconds gather_{10};  // between a wake-up and the listing
 

@@ -171,6 +171,48 @@ TEST_CASE("interfaces and cgroups are in the index when the call returns") {
   CHECK(reader.current().find({.netns_inum = kHostNetns, .cgroup_id = 3}).answer == PodAnswer::Pod);
 }
 
+TEST_CASE("a pod whose namespace the runtime does not lead to is known by its processes") {
+  FakeRuntime runtime;
+  runtime.add("web", {.addresses = {an_address("10.0.0.1")}});
+  auto options = options_for(runtime);
+  std::atomic<int> asked = 0;
+  options.list_tasks = [&]() -> Result<std::vector<TaskPlace>> {
+    ++asked;
+    return std::vector<TaskPlace>{{.pid = 70, .netns_inum = 7, .netns_cookie = 17, .cgroup_id = 3}};
+  };
+  options.without_events = 20ms;
+  const auto directory = PodDirectory::start(options);
+  REQUIRE(directory);
+  REQUIRE((*directory)->wait_for_first_answer(kLong));
+  (*directory)->set_cgroups({{.cgroup_id = 3, .pod_uid = "uid-web"}});
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().by_tasks == 1; }));
+  CHECK((*directory)->snapshot()->find({.netns_inum = 7, .netns_cookie = 17}).answer == PodAnswer::Pod);
+  runtime.remove("web");
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().deleted == 1; }));
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().by_tasks == 0; }));
+  const int before = asked;
+  const auto refreshes = (*directory)->state().refreshes;
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().refreshes > refreshes + 3; }));
+  CHECK(asked == before);
+}
+
+TEST_CASE("processes that cannot be listed are not asked for again, and it is told why") {
+  FakeRuntime runtime;
+  runtime.add("web", {.addresses = {an_address("10.0.0.1")}});
+  auto options = options_for(runtime);
+  std::atomic<int> asked = 0;
+  options.list_tasks = [&]() -> Result<std::vector<TaskPlace>> {
+    ++asked;
+    return fail(EPERM, "list processes");
+  };
+  options.without_events = 5ms;
+  const auto directory = PodDirectory::start(options);
+  REQUIRE(directory);
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().refreshes > 5; }));
+  CHECK(asked == 1);
+  CHECK((*directory)->state().no_tasks.starts_with("list processes: "));
+}
+
 TEST_CASE("a deleted pod is still answered with") {
   FakeRuntime runtime;
   runtime.add("web", status_in(7));

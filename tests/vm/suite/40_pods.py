@@ -241,6 +241,30 @@ def of_the_host(a):
         assert named(first) == ("proxy", "inside") and first["cgroup_id"] == cgroup.stat().st_ino, first
 
 
+def by_processes():
+    """A pod whose runtime leads to no namespace, as cri-dockerd's answers: its processes do."""
+    name = "a pod whose namespace the runtime does not lead to is known by its processes"
+    mounts = [line.split()[4] for line in open("/proc/self/mountinfo", encoding="ascii") if " - cgroup2 " in line]
+    if not mounts:
+        lab.skip(name, "cgroup2")
+        return
+    uid = "1d2c3b4a-6a1d-4a39-9c1e-1b2c3d4e5f60"
+    cgroup = pathlib.Path(mounts[0]) / f"kubepods/pod{uid}" / ("b" * 64)
+    cgroup.mkdir(parents=True, exist_ok=True)
+    pod = Pod(30, "led-by-nobody")
+    publish({**pod.said, "uid": uid, "netns": ""})
+    with lab.background("bash", "-c", f"echo $$ >{cgroup}/cgroup.procs; exec sleep 600", netns=pod.netns):
+        with lab.test(name), lab.Trace("--probes", "path", "udp dst port 9010") as trace:
+            met = False
+            for _ in range(20):
+                pod.send(GATEWAY, 9010)
+                met = trace.wait_for(lambda event: named(event) == ("led-by-nobody", "inside"), deadline=1)
+                if met:
+                    break
+            assert met and met["netns"] == pod.netns.inode, (hops(trace)[:1], trace.stderr)
+    pod.delete()
+
+
 def coming_and_going(count=20):
     """Pods come and go while they send. The runtime tells of each after its network is there, as a kubelet's does."""
     truth = {}
@@ -284,6 +308,7 @@ def main():
             scopes(a, b)
             unknown_for_a_while(a, b)
             of_the_host(a)
+            by_processes()
             coming_and_going()
     lab.finish()
 
