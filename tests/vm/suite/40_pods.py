@@ -139,6 +139,7 @@ def hop_by_hop(a, b):
     with lab.test("from pod to pod each hop has the right pod at the right side"):
         wrong = [event for event in events if named(event) != place(event, (a, b))]
         assert events and not wrong, wrong[:3]
+        assert not any("kernel_socket" in event for event in events)
     with lab.test("the way is seen at the sender's socket, at both links from inside and outside, and at the receiver"):
         seen = {(place(event, (a, b)), event["ifname"]) for event in events}
         wanted = {(("a", "inside"), None), (("a", "inside"), "eth0"), (("b", "host"), b.link), (("b", "inside"), "eth0")}
@@ -241,6 +242,48 @@ def of_the_host(a):
         assert named(first) == ("proxy", "inside") and first["cgroup_id"] == cgroup.stat().st_ino, first
 
 
+def wait_for_names(trace, pod):
+    """Until the runtime has answered: events of the node do not wait for it."""
+    def has_come():
+        pod.send(GATEWAY, 2049)
+        return trace.wait_for(lambda event: named(event) == (pod.name, "inside"), deadline=1)
+
+    assert lab.wait_until(has_come, IN_TIME), trace.stderr
+
+
+def mounting(a, server, netns=None):
+    """What a mount of NFS sends to a server that refuses it. `-i`: by the kernel alone, without a program of NFS."""
+    with lab.Trace("--probes", "path", "port 2049") as trace:
+        wait_for_names(trace, a)
+        lab.run("mount", "-i", "-t", "nfs4", "-o", f"addr={server},clientaddr=0.0.0.0,vers=4.2,soft,timeo=5,retrans=1",
+                f"{server}:/", "/mnt", netns=netns, check=False)
+    events = [event for event in hops(trace) if event["tuple"]["l4"] == "tcp" and event["tuple"]["dport"] == 2049]
+    assert events, (trace.functions(), trace.stderr)
+    return events
+
+
+def of_the_kernel(a):
+    names = ("a mount of NFS in a pod is that pod's, from the kernel's socket on",
+             "a mount of NFS on the node is nobody's, and said to be the kernel's")
+    if not lab.load_module("nfsv4"):
+        for name in names:
+            lab.skip(name, "the module nfsv4")
+        return
+    publish(a)
+    with lab.test(names[0]):
+        events = mounting(a, GATEWAY, a.netns)
+        inside = [event for event in events if event["netns"] == a.netns.inode]
+        assert inside and all(named(event) == ("a", "inside") for event in inside), inside[:2]
+        assert inside[0].get("kernel_socket") is True, inside[0]
+    with lab.test(names[1]):
+        events = mounting(a, a.ip)
+        at_socket = [event for event in events if event["netns"] == HOST and event["ifname"] is None]
+        assert at_socket and all(event.get("kernel_socket") is True for event in at_socket), at_socket[:2]
+        wrong = [event for event in events if named(event) != place(event, (a,))]
+        assert not wrong and not any(named(event) for event in at_socket), wrong[:2]
+        assert all(named(event, "dst") == ("a", None) for event in events), events[0]
+
+
 def by_processes():
     """A pod whose runtime leads to no namespace, as cri-dockerd's answers: its processes do."""
     name = "a pod whose namespace the runtime does not lead to is known by its processes"
@@ -253,7 +296,9 @@ def by_processes():
     cgroup.mkdir(parents=True, exist_ok=True)
     pod = Pod(30, "led-by-nobody")
     publish({**pod.said, "uid": uid, "netns": ""})
-    with lab.background("bash", "-c", f"echo $$ >{cgroup}/cgroup.procs; exec sleep 600", netns=pod.netns):
+    # Not by `ip netns exec`, which mounts a /sys without cgroups.
+    with lab.background("nsenter", f"--net={pod.netns.path}", "bash", "-c",
+                        f"echo $$ >{cgroup}/cgroup.procs; exec sleep 600"):
         with lab.test(name), lab.Trace("--probes", "path", "udp dst port 9010") as trace:
             met = False
             for _ in range(20):
@@ -308,6 +353,7 @@ def main():
             scopes(a, b)
             unknown_for_a_while(a, b)
             of_the_host(a)
+            of_the_kernel(a)
             by_processes()
             coming_and_going()
     lab.finish()
