@@ -59,6 +59,7 @@ private:
   AgentOutput& output_;
   HostRoot host_;
   AgentPods pods_;
+  PodTroubles pod_troubles_;
   std::unique_ptr<Monitor> monitor_;
   std::unique_ptr<LogPush> push_;    // null: none is wanted
   std::unique_ptr<AgentKube> kube_;  // null: there is none. Outlives the sessions, whose last words it writes.

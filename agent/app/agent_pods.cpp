@@ -72,6 +72,25 @@ AgentPods open_agent_pods(const HostRoot& host, const std::string& cri) {
   return pods;
 }
 
+std::vector<std::string> PodTroubles::take(const PodSource* source) {
+  std::vector<std::string> lines;
+  if (!source)
+    return lines;
+  if (const std::string trouble = source->trouble(); !trouble.empty() && source->current())
+    lines.push_back("the container runtime does not answer, what is known of pods grows old: " + trouble);
+  const SandboxFaults faults = source->faults();
+  const auto grown = [&](std::uint64_t SandboxFaults::*count) { return faults.*count - told_.*count; };
+  const auto add = [&](std::uint64_t SandboxFaults::*count, const char* what) {
+    if (grown(count) > 0)
+      lines.push_back(std::to_string(grown(count)) + what + faults.last);
+  };
+  add(&SandboxFaults::malformed, " answers of the container runtime made no sense; the last fault: ");
+  add(&SandboxFaults::without_netns, " times no network namespace of a pod was found; the last fault: ");
+  add(&SandboxFaults::beyond_bound, " times a pod was left out; the last fault: ");
+  told_ = faults;
+  return lines;
+}
+
 PodViews pod_views(const PodSource* source) {
   if (!source)
     return [none = std::make_shared<const NoPods>()] { return none; };

@@ -34,6 +34,7 @@ public:
   std::uint32_t host_netns_inum() const override { return host_netns_inum_; }
   void hurry() override { directory_->refresh_soon(); }
   std::string trouble() const override;
+  SandboxFaults faults() const override { return directory_->state().faults; }
   std::optional<PodListing> listing() const override;
 
   // What the host does not tell, each with its reason; constant.

@@ -35,6 +35,8 @@ public:
   virtual void hurry() {}
   // Any thread: why the newest may be old, in one line; empty: it is not.
   virtual std::string trouble() const { return {}; }
+  // Any thread, with a short lock at most: what could not be found out of single pods so far.
+  virtual SandboxFaults faults() const { return {}; }
   // Any thread, with a short lock at most. Nothing: the runtime has not answered yet, or there is none.
   virtual std::optional<PodListing> listing() const { return std::nullopt; }
 };
