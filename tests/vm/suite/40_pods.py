@@ -221,14 +221,22 @@ def unknown_for_a_while(a, b):
         assert trace.totals.lost == 0, trace.totals
 
 
-def of_the_host(a):
-    uid = "0f3c5b0e-6a1d-4a39-9c1e-1b2c3d4e5f60"
+def container_cgroup(uid):
+    """A cgroup as a container of that pod has it; None: there is no cgroup2."""
     mounts = [line.split()[4] for line in open("/proc/self/mountinfo", encoding="ascii") if " - cgroup2 " in line]
     if not mounts:
-        lab.skip("a pod of the host's network is told by its cgroup", "cgroup2")
-        return
+        return None
     cgroup = pathlib.Path(mounts[0]) / f"kubepods/pod{uid}" / ("a" * 64)
     cgroup.mkdir(parents=True, exist_ok=True)
+    return cgroup
+
+
+def of_the_host(a):
+    uid = "0f3c5b0e-6a1d-4a39-9c1e-1b2c3d4e5f60"
+    cgroup = container_cgroup(uid)
+    if not cgroup:
+        lab.skip("a pod of the host's network is told by its cgroup", "cgroup2")
+        return
     publish(a, {"id": "proxy", "namespace": "kube", "name": "proxy", "uid": uid})
     send = "echo x >/dev/udp/{}/{}"
     with lab.test("a pod of the host's network is told by its cgroup, and nothing else of the host is met"):
@@ -240,6 +248,62 @@ def of_the_host(a):
         assert ports(trace) == {9008}, (ports(trace), trace.functions(), trace.stderr)
         first = hops(trace)[0]
         assert named(first) == ("proxy", "inside") and first["cgroup_id"] == cgroup.stat().st_ino, first
+
+
+def two_interfaces():
+    pod, link, inside_ip, node_ip = Pod(31, "two"), "vi31", "10.99.0.2", "10.99.0.1"
+    lab.run("ip", "link", "add", link, "type", "veth", "peer", "name", "net1", "netns", pod.netns)
+    lab.run("ip", "addr", "add", f"{node_ip}/24", "dev", link)
+    lab.run("ip", "link", "set", link, "up")
+    pod.netns.ip("addr", "add", f"{inside_ip}/24", "dev", "net1")
+    pod.netns.ip("link", "set", "net1", "up")
+    publish(pod)
+    with lab.test("of a pod with two interfaces each is the pod's, at both ends"):
+        with lab.Trace("--probes", "path", "--pod", "shop/two", "udp dst port 9011") as trace:
+            wait_for_scope(trace)
+            for _ in range(2):
+                pod.send(GATEWAY, 9011)
+                pod.send(node_ip, 9011)
+                for end in (link, pod.link):
+                    trace.wait_for(lambda event, end=end: event.get("ifname") == end, deadline=5)
+        seen = {(event["ifname"], named(event)) for event in hops(trace)}
+        wanted = {("eth0", ("two", "inside")), (pod.link, ("two", "host")), ("net1", ("two", "inside")),
+                  (link, ("two", "host"))}
+        assert wanted <= seen, wanted - seen
+        assert all(pod == expected for ifname, pod in seen for name, expected in wanted if name == ifname), seen
+    pod.delete()
+
+
+def by_hand(a):
+    """A pod that joined another one's namespace, and a container of it that made one of its own."""
+    names = ("in a namespace that pods share a packet is the older one's, or by its socket's cgroup the other's",
+             "a container's own namespace inside a pod is that pod's, by the cgroup")
+    uid = "2e3d4c5b-6a1d-4a39-9c1e-1b2c3d4e5f60"
+    cgroup = container_cgroup(uid)
+    if not cgroup:
+        for name in names:
+            lab.skip(name, "cgroup2")
+        return
+    publish(a, {**a.said, "id": "z", "name": "joined", "uid": uid})
+    join, send = f"echo $$ >{cgroup}/cgroup.procs; ", "echo x >/dev/udp/{}/{}"
+    with lab.Trace("--probes", "path", "udp and dst portrange 9012-9014") as trace:
+        a.send(GATEWAY, 9012)
+        # Not by `ip netns exec`, which mounts a /sys without cgroups.
+        lab.run("nsenter", f"--net={a.netns.path}", "bash", "-c", join + send.format(GATEWAY, 9013))
+        lab.run("bash", "-c", join + "exec unshare --net bash -c 'ip link set lo up; stat -Lc %i /proc/self/ns/net >"
+                f"{SCRIPT}.own; {send.format('127.0.0.1', 9014)}'")
+        trace.wait_for(lambda event: (event.get("tuple") or {}).get("dport") == 9014)
+    of_port = collections.defaultdict(list)
+    for event in hops(trace):
+        of_port[event["tuple"]["dport"]].append(event)
+    with lab.test(names[0]):
+        for port, name in ((9012, "a"), (9013, "joined")):
+            at_socket = [event for event in of_port[port] if event["netns"] == a.netns.inode][:1]
+            assert at_socket and named(at_socket[0]) == (name, "inside"), (port, of_port[port][:2])
+    with lab.test(names[1]):
+        own = int(pathlib.Path(f"{SCRIPT}.own").read_text())
+        first = of_port[9014][:1]
+        assert first and first[0]["netns"] == own and named(first[0]) == ("joined", "inside"), first
 
 
 def wait_for_names(trace, pod):
@@ -287,13 +351,11 @@ def of_the_kernel(a):
 def by_processes():
     """A pod whose runtime leads to no namespace, as cri-dockerd's answers: its processes do."""
     name = "a pod whose namespace the runtime does not lead to is known by its processes"
-    mounts = [line.split()[4] for line in open("/proc/self/mountinfo", encoding="ascii") if " - cgroup2 " in line]
-    if not mounts:
+    uid = "1d2c3b4a-6a1d-4a39-9c1e-1b2c3d4e5f60"
+    cgroup = container_cgroup(uid)
+    if not cgroup:
         lab.skip(name, "cgroup2")
         return
-    uid = "1d2c3b4a-6a1d-4a39-9c1e-1b2c3d4e5f60"
-    cgroup = pathlib.Path(mounts[0]) / f"kubepods/pod{uid}" / ("b" * 64)
-    cgroup.mkdir(parents=True, exist_ok=True)
     pod = Pod(30, "led-by-nobody")
     publish({**pod.said, "uid": uid, "netns": ""})
     # Not by `ip netns exec`, which mounts a /sys without cgroups.
@@ -353,6 +415,8 @@ def main():
             scopes(a, b)
             unknown_for_a_while(a, b)
             of_the_host(a)
+            two_interfaces()
+            by_hand(a)
             of_the_kernel(a)
             by_processes()
             coming_and_going()
