@@ -80,7 +80,8 @@ Result<std::unique_ptr<PodDirectory>> PodDirectory::start(DirectoryOptions optio
   return directory;
 }
 
-PodDirectory::PodDirectory(DirectoryOptions options) : options_(std::move(options)), table_(options_.openers) {
+PodDirectory::PodDirectory(DirectoryOptions options)
+    : options_(std::move(options)), table_(options_.openers), names_(options_.netns_folder) {
   sandboxes_ = std::make_shared<const std::vector<Sandbox>>();
   snapshot_ = build_pod_index(options_.host_netns_inum, {}, {}, {});
 }
@@ -176,7 +177,7 @@ void PodDirectory::refresh_soon() {
 }
 
 void PodDirectory::publish_locked() {
-  snapshot_ = build_pod_index(options_.host_netns_inum, *sandboxes_, interfaces_.all(), cgroups_);
+  snapshot_ = build_pod_index(options_.host_netns_inum, *sandboxes_, interfaces_.all(), cgroups_, awaited_);
   version_.fetch_add(1, std::memory_order_release);
   published_.notify_all();
 }
@@ -267,6 +268,17 @@ void PodDirectory::note_failure(const Error& error) {
     state_.stale_since = steady_clock::now();
 }
 
+// Before the runtime is asked, which may take long to answer.
+void PodDirectory::note_names() {
+  names_.look(steady_clock::now());
+  auto awaited = names_.fresh();
+  const std::scoped_lock lock{mutex_};
+  if (awaited == awaited_)
+    return;
+  awaited_ = std::move(awaited);
+  publish_locked();
+}
+
 // Whether there is another list of processes than before, or none any more.
 bool PodDirectory::read_tasks() {
   if (!options_.list_tasks || tasks_refused_)
@@ -304,6 +316,7 @@ void PodDirectory::keep_fresh(const std::stop_token& stop) {
   name_this_thread("pods");
   while (!stop.stop_requested()) {
     watch_netns_folder();
+    note_names();
     if (const auto done = refresh_once())
       note_success();
     else

@@ -21,6 +21,7 @@
 #include "model/task_place.h"
 #include "pods/container_runtime.h"
 #include "pods/interface_memory.h"
+#include "pods/netns_names.h"
 #include "pods/pod_index.h"
 #include "pods/runtime_socket.h"
 #include "pods/sandbox_table.h"
@@ -116,6 +117,7 @@ private:
   void watch_netns_folder();
   void wake() const;
   void publish_locked();
+  void note_names();
   bool read_tasks();
   void note_sandboxes_locked();
 
@@ -125,6 +127,7 @@ private:
   // Of the thread `pods` alone.
   UniqueFd inotify_;  // of the netns folder, once there is one
   SandboxTable table_;
+  NetnsNames names_;
   std::vector<TaskPlace> tasks_;  // as they were last; empty while every pod has its namespace
   std::optional<SteadyTime> tasks_read_ = {};
   bool tasks_refused_ = false;
@@ -139,6 +142,7 @@ private:
   SteadyTime eager_until_{};
   InterfaceMemory interfaces_;
   std::vector<PodCgroup> cgroups_;
+  std::vector<std::uint32_t> awaited_;
   std::shared_ptr<const std::vector<Sandbox>> sandboxes_;
   std::shared_ptr<const PodIndex> snapshot_;
   std::atomic<std::uint64_t> version_{0};

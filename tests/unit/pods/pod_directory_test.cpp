@@ -1,6 +1,7 @@
 #include "pods/pod_directory.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -139,6 +140,29 @@ TEST_CASE("a new name in the folder of namespaces brings a new pod into the inde
   CHECK((*directory)->state().hints == 0);
   std::ofstream(options.netns_folder / "pod") << "";
   CHECK(comes_true(**directory, [&] { return (*directory)->state().hints > 0; }));
+  std::filesystem::remove_all(root);
+}
+
+TEST_CASE("a pod is awaited in a namespace whose name is new, until the runtime tells of it") {
+  std::string root = (std::filesystem::temp_directory_path() / "skbtrail-directory-XXXXXX").string();
+  REQUIRE(::mkdtemp(root.data()) != nullptr);
+  FakeRuntime runtime;
+  auto options = options_for(runtime);
+  options.netns_folder = root;
+  options.without_events = 20ms;
+  const auto directory = PodDirectory::start(options);
+  REQUIRE(directory);
+  REQUIRE((*directory)->wait_for_first_answer(kLong));
+  // Of another file system, as a namespace that is mounted there.
+  std::filesystem::create_symlink("/proc/self/ns/net", root + "/cni-1");
+  struct stat own {};
+  REQUIRE(::stat("/proc/self/ns/net", &own) == 0);
+  const auto inum = static_cast<std::uint32_t>(own.st_ino);
+  CHECK(comes_true(**directory, [&] { return (*directory)->snapshot()->is_awaited({.netns_inum = inum}); }));
+  CHECK((*directory)->snapshot()->find({.netns_inum = inum}).answer == PodAnswer::Unknown);
+  runtime.add("web", status_in(inum));
+  CHECK(comes_true(**directory, [&] { return !(*directory)->snapshot()->is_awaited({.netns_inum = inum}); }));
+  CHECK((*directory)->snapshot()->find({.netns_inum = inum}).answer == PodAnswer::Pod);
   std::filesystem::remove_all(root);
 }
 
