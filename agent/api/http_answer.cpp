@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json_value.h"
+
 namespace skbtrail {
 namespace {
 
@@ -79,7 +81,7 @@ HttpAnswer failure_answer(const Error& error) {
                                                   {"message", error.message.substr(field.size() + 2)},
                                                   {"field", field}}})}};
   HttpAnswer answer{.status = meaning.status};
-  answer.body = object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  answer.body = json_text(object) + "\n";
   if (meaning.status == 401)
     answer.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"skbtrail\"");
   if (meaning.status == 429 || meaning.status == 503)

@@ -8,6 +8,7 @@
 #include "api/accept_header.h"
 #include "api/rest_openapi.h"
 #include "api/rest_routes.h"
+#include "base/json_value.h"
 #include "base/shown_text.h"
 #include "session/session_object.h"
 
@@ -29,7 +30,7 @@ using nlohmann::json;
 
 HttpAnswer json_answer(int status, const json& object) {
   HttpAnswer answer{.status = status};
-  answer.body = object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  answer.body = json_text(object) + "\n";
   return answer;
 }
 

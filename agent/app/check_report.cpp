@@ -7,13 +7,13 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json_value.h"
 #include "kernel/backend_choice.h"
 #include "kernel/drop_reasons.h"
 #include "kernel/features.h"
 #include "kernel/function_catalogue.h"
 #include "kernel/kallsyms.h"
 #include "kernel/skb_functions.h"
-#include "kube/json_read.h"
 
 namespace skbtrail {
 namespace {

@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "kube/json_read.h"
+#include "base/json_value.h"
 
 namespace skbtrail {
 namespace {

@@ -2,17 +2,11 @@
 
 #include <type_traits>
 
+#include "base/overloaded.h"
 #include "session/session_schema.h"
 
 namespace skbtrail {
 namespace {
-
-template <class... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-template <class... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;
 
 std::string in_cell(std::string_view text) {
   std::string cell;

@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "kube/json_read.h"
+#include "base/json_value.h"
 
 namespace skbtrail {
 namespace {

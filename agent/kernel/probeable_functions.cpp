@@ -113,36 +113,30 @@ std::optional<ProbeableFunctions> read_call_sites(const HostRoot& host, std::spa
 }
 
 Result<ProbeableListing> read_probeable_listing(const HostRoot& host) {
-  ProbeableListing listing;
   std::optional<Error> why;
   for (const std::string_view directory : kTracefs) {
     auto text = host.read(std::string(directory) + "/available_filter_functions");
     // The first place is the usual one; the second counts when it is there and closed to us.
     if (!text && (!why || text.error().code != ENOENT))
       why = std::move(text.error());
-    else if (text)
-      listing.functions = std::move(*text);
-    if (!listing.functions.empty())
-      break;
+    else if (text && !text->empty())
+      return text;
   }
-  if (listing.functions.empty())
-    return refuse(why && why->code != ENOENT ? EPERM : ENOTSUP,
-                  "the list of functions that can be probed is not readable (" + (why ? why->message : "it is empty") +
-                      "): mount tracefs (mount -t tracefs tracefs /sys/kernel/tracing) and run as root, on a kernel "
-                      "with CONFIG_DYNAMIC_FTRACE");
-  if (auto text = host.read(kBlacklist))
-    listing.blacklist = std::move(*text);
-  return listing;
+  return refuse(why && why->code != ENOENT ? EPERM : ENOTSUP,
+                "the list of functions that can be probed is not readable (" + (why ? why->message : "it is empty") +
+                    "): mount tracefs (mount -t tracefs tracefs /sys/kernel/tracing) and run as root, on a kernel "
+                    "with CONFIG_DYNAMIC_FTRACE");
 }
 
-ProbeableFunctions parse_probeable(const ProbeableListing& listing, std::span<const KernelFunction> wanted) {
-  auto probeable = parse_traceable(listing.functions, Listing::Names, wanted);
-  probeable.blacklisted = parse_blacklist(listing.blacklist, wanted);
-  return probeable;
+Result<KprobeBlacklist> read_kprobe_blacklist(const HostRoot& host) {
+  auto text = host.read(kBlacklist);
+  return text ? std::move(*text) : KprobeBlacklist();
 }
 
 Result<ProbeableFunctions> read_probeable(const HostRoot& host, std::span<const KernelFunction> wanted) {
-  return parse_probeable(TRY(read_probeable_listing(host)), wanted);
+  auto probeable = parse_traceable(TRY(read_probeable_listing(host)), Listing::Names, wanted);
+  probeable.blacklisted = parse_blacklist(TRY(read_kprobe_blacklist(host)), wanted);
+  return probeable;
 }
 
 }  // namespace skbtrail

@@ -28,7 +28,7 @@ struct ProbeableFunctions {
   std::unordered_map<std::string, Traceable> traceable;  // by function_key()
   // Of these only copies exist whose arguments the compiler may have changed: name.isra.0, name.constprop.0.
   std::unordered_set<std::string> cloned;
-  std::unordered_set<std::string> blacklisted;
+  std::unordered_set<std::string> blacklisted;  // for single kprobes; the other backends do not use breakpoints
 };
 
 enum class Listing : std::uint8_t {
@@ -47,16 +47,15 @@ std::optional<ProbeableFunctions> read_call_sites(const HostRoot& host, std::spa
 
 // What the kernel publishes, as it is. Printing it takes the kernel a third of a second, during which the caller can
 // find out what to look for in it.
-struct ProbeableListing {
-  std::string functions;  // available_filter_functions
-  std::string blacklist;  // kprobes/blacklist; empty without debugfs: then attaching finds out
-};
+using ProbeableListing = std::string;  // available_filter_functions
+using KprobeBlacklist = std::string;   // kprobes/blacklist
 
 // Fails when tracefs cannot be read: nothing would be known to be probeable. The error says what to mount.
 Result<ProbeableListing> read_probeable_listing(const HostRoot& host);
-ProbeableFunctions parse_probeable(const ProbeableListing& listing, std::span<const KernelFunction> wanted);
+// Empty without debugfs: then attaching finds out.
+Result<KprobeBlacklist> read_kprobe_blacklist(const HostRoot& host);
 
-// The two in one.
+// All of it, read and parsed.
 Result<ProbeableFunctions> read_probeable(const HostRoot& host, std::span<const KernelFunction> wanted);
 
 }  // namespace skbtrail

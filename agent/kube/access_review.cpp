@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "kube/json_read.h"
+#include "base/json_value.h"
+#include "kube/whatever_comes.h"
+
 namespace skbtrail {
 namespace {
 

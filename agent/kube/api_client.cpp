@@ -4,8 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/json_value.h"
 #include "kube/api_error.h"
-#include "kube/json_read.h"
 #include "kube/line_splitter.h"
 #include "kube/tls_client.h"
 

@@ -1,6 +1,6 @@
 #include "kube/api_error.h"
 
-#include "kube/json_read.h"
+#include "base/json_value.h"
 
 namespace skbtrail {
 namespace {

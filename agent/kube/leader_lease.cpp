@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "kube/json_read.h"
+#include "kube/whatever_comes.h"
 #include "session/session_schema.h"
 
 namespace skbtrail {

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "kube/json_read.h"
+#include "base/json_value.h"
+
 namespace skbtrail {
 namespace {
 

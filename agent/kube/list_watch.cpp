@@ -4,8 +4,9 @@
 
 #include <utility>
 
+#include "base/json_value.h"
 #include "kube/api_error.h"
-#include "kube/json_read.h"
+#include "kube/whatever_comes.h"
 
 namespace skbtrail {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "kube/json_read.h"
+#include "base/json_value.h"
 #include "pods/label_selector.h"
-#include "session/session_object.h"
+#include "session/selector_object.h"
 
 namespace skbtrail {
 namespace {

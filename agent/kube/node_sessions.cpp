@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "session/session_object.h"
+#include "session/status_object.h"
 
 namespace skbtrail {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "kube/json_read.h"
+#include "kube/whatever_comes.h"
 
 namespace skbtrail {
 namespace {

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "kube/json_read.h"
+#include "base/json_value.h"
 #include "session/session_object.h"
+#include "session/status_object.h"
 
 namespace skbtrail {
 namespace {

@@ -20,6 +20,7 @@ public:
 
   Result<std::shared_ptr<const Kallsyms>> symbols() { return symbols_.get(host_, &Kallsyms::read); }
   Result<std::shared_ptr<const ProbeableListing>> listing() { return listing_.get(host_, &read_probeable_listing); }
+  Result<std::shared_ptr<const KprobeBlacklist>> blacklist() { return blacklist_.get(host_, &read_kprobe_blacklist); }
 
 private:
   template <class Value>
@@ -46,6 +47,7 @@ private:
   HostRoot host_;
   Kept<Kallsyms> symbols_;
   Kept<ProbeableListing> listing_;
+  Kept<KprobeBlacklist> blacklist_;
 };
 
 }  // namespace skbtrail

@@ -2,19 +2,13 @@
 
 #include <string>
 
+#include "base/overloaded.h"
 #include "session/session_object.h"
 
 namespace skbtrail {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-template <class... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-template <class... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;
 
 constexpr std::size_t kMaxMessage = 1024;  // characters of a text in status
 constexpr std::size_t kMaxConditions = 8;

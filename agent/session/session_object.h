@@ -21,14 +21,4 @@ Result<TraceSession> session_of(const nlohmann::json& object);
 // The object again: with all defaults written out, and with `status` of this node alone. `node` is its name.
 nlohmann::json object_of(const TraceSession& session, const NodeStatus& status, const std::string& node);
 
-// An entry of status.nodes.
-nlohmann::json node_entry_of(const NodeStatus& status, const std::string& node);
-
-// An entry of status.nodes, read back. It is the API server's and has been checked there: what is absent or of another
-// type is as in NodeStatus{}.
-NodeStatus node_status_of(const nlohmann::json& entry);
-
-// "app=web,tier in (a,b)": what pods/label_selector.h reads.
-std::string selector_text(const SelectorSpec& selector);
-
 }  // namespace skbtrail

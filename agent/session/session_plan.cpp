@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "session/session_object.h"
+#include "session/selector_object.h"
 
 namespace skbtrail {
 namespace {

@@ -194,16 +194,21 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   auto functions = find_skb_functions(types);
   auto features = features_by_types(host, types.vmlinux());
   leave_out_trampolines_without_btf(host, features);
+  auto backend = backend_for(spec, features);
+  auto reading_blacklist = std::async(std::launch::async, [&, needed = backend && *backend == Backend::Kprobe] {
+    return needed ? names.blacklist() : std::make_shared<const KprobeBlacklist>();
+  });
   const auto listing = TRY(reading_listing.get());
   auto symbols = TRY(reading_symbols.get());
   FunctionCatalogue catalogue;
   if (probes_functions(spec)) {
-    auto probeable = parse_probeable(*listing, functions);
+    auto probeable = parse_traceable(*listing, Listing::Names, functions);
+    probeable.blacklisted = parse_blacklist(*TRY(reading_blacklist.get()), functions);
     catalogue = complete_catalogue(host, std::move(functions), std::move(probeable), *symbols);
   }
   const auto session = usable_session(spec, features, types.vmlinux());
   const PlanFacts facts{
-      .backend = TRY(backend_for(spec, features)),
+      .backend = TRY(std::move(backend)),
       .moves = move_backend(session, features),
       .kprobe_multi = features.kprobe_multi.available,
   };

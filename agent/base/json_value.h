@@ -6,8 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "base/result.h"
-
 namespace skbtrail {
 
 // Null where `object` is none, or has no such member.
@@ -29,25 +27,28 @@ inline std::int64_t number_at(const nlohmann::json& object, const char* name) {
   return value.is_number_integer() ? value.get<std::int64_t>() : 0;
 }
 
+// A negative number is none, too.
+inline std::uint64_t count_at(const nlohmann::json& object, const char* name) {
+  const auto& value = member_of(object, name);
+  const bool is_count = value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+  return is_count ? value.get<std::uint64_t>() : 0;
+}
+
 inline bool flag_at(const nlohmann::json& object, const char* name) {
   const auto& value = member_of(object, name);
   return value.is_boolean() && value.get<bool>();
+}
+
+inline const nlohmann::json& list_at(const nlohmann::json& object, const char* name) {
+  static const nlohmann::json kEmpty = nlohmann::json::array();
+  const auto& value = member_of(object, name);
+  return value.is_array() ? value : kEmpty;
 }
 
 // JSON as text; bytes that are no UTF-8 become U+FFFD, where dump() alone would throw. `indent`: -1 for one line.
 template <class Json>
 std::string json_text(const Json& value, int indent = -1) {
   return value.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
-// The Result of `act`; EBADMSG where JSON of a strange form throws all the same: the last net of a thread.
-template <class Act>
-auto whatever_comes(const char* doing, Act act) -> decltype(act()) {
-  try {
-    return act();
-  } catch (const nlohmann::json::exception& error) {
-    return refuse(EBADMSG, std::string(doing) + ": what the API server sent has a strange form: " + error.what());
-  }
 }
 
 }  // namespace skbtrail
