@@ -108,10 +108,13 @@ public:
         index_.settled_links_.insert(one.ifindex);
   }
 
-  void add_awaited(std::span<const std::uint32_t> awaited) {
-    for (const std::uint32_t inum : awaited)
+  void add_awaited(std::span<const std::uint32_t> awaited, std::span<const Interface> interfaces) {
+    for (const std::uint32_t inum : awaited) {
       if (!index_.by_inum_.contains(inum))
         index_.awaited_.insert(inum);
+      if (std::ranges::find(interfaces, inum, &Interface::netns_inum) == interfaces.end())
+        index_.awaits_links_ = true;
+    }
   }
 
   void add_cgroups(std::span<const PodCgroup> cgroups) {
@@ -216,7 +219,7 @@ bool PodIndex::is_settled(const PacketPlace& place) const {
 }
 
 bool PodIndex::is_awaited(const PacketPlace& place) const {
-  return awaited_.contains(place.netns_inum) || (!awaited_.empty() && !is_settled(place));
+  return awaited_.contains(place.netns_inum) || (awaits_links_ && !is_settled(place));
 }
 
 const Pod* PodIndex::by_address(const IpAddress& address) const {
@@ -256,7 +259,7 @@ std::shared_ptr<const PodIndex> build_pod_index(std::uint32_t host_netns_inum, s
   builder.add_addresses();
   builder.add_host_ends(interfaces);
   builder.add_settled_links(interfaces);
-  builder.add_awaited(awaited);
+  builder.add_awaited(awaited, interfaces);
   builder.add_cgroups(cgroups);
   return builder.take();
 }

@@ -102,6 +102,7 @@ private:
   std::unordered_map<Link, const Pod*, LinkHash> host_ends_;
   std::unordered_set<std::uint32_t> settled_links_;  // of the node; empty: its interfaces are not known at all
   std::unordered_set<std::uint32_t> awaited_;        // namespaces
+  bool awaits_links_ = false;  // of a pod that is on its way, or known for a moment: its interfaces are not listed yet
   std::unordered_map<std::uint64_t, const Pod*> by_cgroup_;
   std::unordered_map<IpAddress, Holder, AddressHash> by_address_;
 };

@@ -357,6 +357,12 @@ TEST_CASE("a pod is awaited in its namespace, and behind links of the node that 
   CHECK_FALSE(index->is_awaited({.netns_inum = 100}));
   CHECK(index->is_awaited({.netns_inum = kHostNetns, .ifindex = 7}));
   CHECK_FALSE(index->is_awaited({.netns_inum = kHostNetns, .ifindex = 2}));
-  const auto known = build_pod_index(kHostNetns, {&web, 1}, interfaces, {}, {both.data(), 1});
-  CHECK_FALSE(known->is_awaited({.netns_inum = kHostNetns, .ifindex = 7}));
+  SECTION("of a known pod until its interfaces are listed") {
+    auto listed = interfaces;
+    CHECK(build_pod_index(kHostNetns, {&web, 1}, listed, {}, {both.data(), 1})
+              ->is_awaited({.netns_inum = kHostNetns, .ifindex = 7}));
+    listed.push_back({.netns_inum = 100, .ifindex = 1, .name = "lo"});
+    CHECK_FALSE(build_pod_index(kHostNetns, {&web, 1}, listed, {}, {both.data(), 1})
+                    ->is_awaited({.netns_inum = kHostNetns, .ifindex = 7}));
+  }
 }
