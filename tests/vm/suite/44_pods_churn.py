@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/pods"))
 CACHE = pathlib.Path(os.environ.get("SKBTRAIL_CACHE", pathlib.Path.home() / ".cache/skbtrail"))
 INSIDE = "SKBTRAIL_CHURN_INSIDE"
-PODS = int(os.environ.get("SKBTRAIL_CHURN_PODS", "8"))    # of each runtime; each takes an emulated machine seconds
+PODS = int(os.environ.get("SKBTRAIL_CHURN_PODS", "4"))    # of each runtime; each takes an emulated machine seconds
 BRIDGE = "churn0"
 GATEWAY = "10.22.0.1"
 FIRST_PORT = 20000
