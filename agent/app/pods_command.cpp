@@ -33,7 +33,7 @@ Result<> list_interfaces(PodsReport& report) {
   for (const Sandbox& one : report.sandboxes)
     if (one.netns && one.netns_inum != report.host_netns_inum)
       namespaces.push_back({.inum = one.netns_inum, .fd = one.netns->get()});
-  const auto covered = links->cover(namespaces);
+  auto covered = links->cover(namespaces);
   // What was listed is so, whatever was refused.
   report.interfaces = links->interfaces();
   if (links->own_inum() != report.host_netns_inum)
