@@ -201,6 +201,8 @@ void Agent::turn(Monitor::Clock::time_point now) {
   if (now < next_collection_)
     return;
   next_collection_ += Monitor::kPeriod;
+  for (const auto& line : pod_troubles_.take(pods_.source.get()))
+    output_.log().tell(LogLevel::Warning, line);
   if (const auto collected = monitor_->collect(now); !collected)
     output_.log().tell(LogLevel::Warning, collected.error().message);
   else

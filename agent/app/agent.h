@@ -67,6 +67,7 @@ private:
   AgentPods pods_;
   // Null: there is none. Outlives the monitor, which tells it of pods, and the sessions, whose last words it writes.
   std::unique_ptr<AgentKube> kube_;
+  PodTroubles pod_troubles_;
   std::unique_ptr<Monitor> monitor_;
   std::unique_ptr<LogPush> push_;  // null: none is wanted
   std::unique_ptr<AgentSessions> sessions_;

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "app/task_lister.h"
 #include "kernel/capabilities.h"
 #include "monitor/index_view.h"
 #include "pods/node_pods.h"
@@ -55,7 +56,8 @@ AgentPods open_agent_pods(const HostRoot& host, const std::string& cri) {
   if (!cri.empty())
     search.socket = cri;
   const auto mounts = host.read("/proc/self/mountinfo");
-  auto started = NodePods::start({.runtime = search, .mountinfo = mounts ? *mounts : std::string()});
+  auto started =
+      NodePods::start({.runtime = search, .mountinfo = mounts ? *mounts : std::string(), .list_tasks = task_lister()});
   if (!started)
     return {.source = nullptr, .lacks = {"metrics will not name pods: " + started.error().message}};
   AgentPods pods;
@@ -71,6 +73,25 @@ AgentPods open_agent_pods(const HostRoot& host, const std::string& cri) {
   }
   pods.source = std::move(*started);
   return pods;
+}
+
+std::vector<std::string> PodTroubles::take(const PodSource* source) {
+  std::vector<std::string> lines;
+  if (!source)
+    return lines;
+  if (const std::string trouble = source->trouble(); !trouble.empty() && source->current())
+    lines.push_back("the container runtime does not answer, what is known of pods grows old: " + trouble);
+  const SandboxFaults faults = source->faults();
+  const auto grown = [&](std::uint64_t SandboxFaults::*count) { return faults.*count - told_.*count; };
+  const auto add = [&](std::uint64_t SandboxFaults::*count, const char* what) {
+    if (grown(count) > 0)
+      lines.push_back(std::to_string(grown(count)) + what + faults.last);
+  };
+  add(&SandboxFaults::malformed, " answers of the container runtime made no sense; the last fault: ");
+  add(&SandboxFaults::without_netns, " times no network namespace of a pod was found; the last fault: ");
+  add(&SandboxFaults::beyond_bound, " times a pod was left out; the last fault: ");
+  told_ = faults;
+  return lines;
 }
 
 PodViews pod_views(const PodSource* source) {

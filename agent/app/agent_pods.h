@@ -23,4 +23,15 @@ AgentPods open_agent_pods(const HostRoot& host, const std::string& cri);
 // The newest of `source`, which outlives what is returned; null: a node without pods.
 PodViews pod_views(const PodSource* source);
 
+// What of the sources of pods the log should tell: that the runtime does not answer, and what else could not be found
+// out since it was asked last.
+class PodTroubles final {
+public:
+  // One line each; empty: all is well, or there is no source (null).
+  std::vector<std::string> take(const PodSource* source);
+
+private:
+  SandboxFaults told_;
+};
+
 }  // namespace skbtrail

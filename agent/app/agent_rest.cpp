@@ -28,6 +28,9 @@ Result<std::string> pods_page(const PodSource* pods, const std::string& why_not)
   PodsReport report{.runtime = listing->runtime,
                     .socket = listing->socket,
                     .host_netns_inum = pods->host_netns_inum(),
+                    .interfaces = listing->interfaces,
+                    .cgroups = listing->cgroups,
+                    .lacks = listing->lacks,
                     .faults = listing->faults};
   for (const Sandbox& sandbox : *listing->sandboxes)
     if (!sandbox.gone_since)

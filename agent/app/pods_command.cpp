@@ -1,14 +1,22 @@
 #include "app/pods_command.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/exit_code.h"
 #include "app/file_room.h"
 #include "app/pods_report.h"
+#include "app/task_lister.h"
+#include "kernel/host_root.h"
+#include "pods/cgroup_path.h"
+#include "pods/cgroup_tree.h"
+#include "pods/link_monitor.h"
 #include "pods/pod_directory.h"
+#include "pods/task_facts.h"
 
 namespace skbtrail {
 namespace {
@@ -18,6 +26,42 @@ struct PodsOptions {
   std::string cri;
   std::string output = "table";
 };
+
+Result<> list_interfaces(PodsReport& report) {
+  const auto links = TRY(LinkMonitor::open());
+  std::vector<NetnsFd> namespaces;
+  for (const Sandbox& one : report.sandboxes)
+    if (one.netns && one.netns_inum != report.host_netns_inum)
+      namespaces.push_back({.inum = one.netns_inum, .fd = one.netns->get()});
+  auto covered = links->cover(namespaces);
+  // What was listed is so, whatever was refused.
+  report.interfaces = links->interfaces();
+  if (links->own_inum() != report.host_netns_inum)
+    return refuse(ENOTSUP, "the node's ends of links are not seen from another network namespace than the node's");
+  return covered;
+}
+
+Result<> list_cgroups(PodsReport& report) {
+  const auto mount = cgroup2_mount(TRY(HostRoot().read("/proc/self/mountinfo")));
+  if (!mount)
+    return refuse(ENOTSUP, "cgroup2 is not mounted");
+  report.cgroups = TRY(CgroupTree::open(*mount))->cgroups();
+  return {};
+}
+
+// Of pods whose namespace the runtime does not lead to.
+Result<> ask_processes(PodsReport& report) {
+  if (std::ranges::none_of(report.sandboxes, lacks_netns))
+    return {};
+  complete_from_tasks(report.sandboxes, TRY(task_lister()()), report.cgroups, report.host_netns_inum);
+  return {};
+}
+
+// The pods are listed whatever else is refused.
+void note_lack(PodsReport& report, const char* what, const Result<>& done) {
+  if (!done)
+    report.lacks.push_back(what + (": " + done.error().message));
+}
 
 Result<PodsReport> list_pods(const PodsOptions& options) {
   TRY(make_file_room());
@@ -32,6 +76,9 @@ Result<PodsReport> list_pods(const PodsOptions& options) {
   TRY(table.refresh(*runtime, std::chrono::steady_clock::now()));
   report.sandboxes = table.sandboxes();
   report.faults = table.faults();
+  note_lack(report, "interfaces", list_interfaces(report));
+  note_lack(report, "cgroups", list_cgroups(report));
+  note_lack(report, "pods without a namespace", ask_processes(report));
   return report;
 }
 
@@ -44,6 +91,9 @@ int run_pods(const PodsOptions& options) {
   std::cout << (options.output == "json" ? as_json(*report) : as_table(*report)) << std::flush;
   if (!report->faults.last.empty() && options.output != "json")
     std::cerr << "skbtrail pods: not everything could be found out: " << report->faults.last << '\n';
+  if (options.output != "json")
+    for (const auto& lack : report->lacks)
+      std::cerr << "skbtrail pods: not everything could be found out: " << lack << '\n';
   if (!std::cout) {
     std::cerr << "skbtrail pods: the list could not be written\n";
     return kExitFailed;

@@ -16,10 +16,13 @@ struct PodsReport {
   std::string socket = {};
   std::uint32_t host_netns_inum = 0;
   std::vector<Sandbox> sandboxes = {};
+  std::vector<Interface> interfaces = {};  // of the pods and of the node
+  std::vector<PodCgroup> cgroups = {};
+  std::vector<std::string> lacks = {};  // what the node does not tell of interfaces and cgroups, each with its reason
   SandboxFaults faults = {};
 };
 
-// One line for each sandbox, by namespace and name; control characters are replaced.
+// One line for each sandbox, by namespace and name; control characters are replaced. Loopback is left out.
 std::string as_table(const PodsReport& report);
 // docs/pods.md describes it.
 std::string as_json(const PodsReport& report);

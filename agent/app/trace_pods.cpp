@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "app/task_lister.h"
 #include "pods/node_pods.h"
 #include "pods/runtime_socket.h"
 
@@ -81,7 +82,8 @@ Result<TracePods> open_trace_pods(const PodQuery& query, const TraceOptions& opt
         "--pod and --pod-selector need a container runtime, and none of the usual sockets is here: " + usual_sockets());
   }
   const auto mounts = host.read("/proc/self/mountinfo");
-  auto started = NodePods::start({.runtime = search_of(options), .mountinfo = mounts ? *mounts : std::string()});
+  auto started = NodePods::start(
+      {.runtime = search_of(options), .mountinfo = mounts ? *mounts : std::string(), .list_tasks = task_lister()});
   if (!started && query.empty()) {
     std::fprintf(stderr, "events will not name pods: %s\n", started.error().message.c_str());
     return pods;

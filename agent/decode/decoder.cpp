@@ -96,6 +96,7 @@ void read_device(const trace_record& raw, PacketEvent& event) {
   event.netns = known(raw, TRACE_HAS_NETNS, raw.netns_inum);
   event.netns_cookie = known(raw, TRACE_HAS_COOKIE, raw.netns_cookie);
   event.cgroup_id = known(raw, TRACE_HAS_CGROUP, raw.cgroup_id);
+  event.of_kernel_socket = (raw.flags & TRACE_KERNEL_SOCKET) != 0;
 }
 
 void read_packet(const trace_record& raw, PacketEvent& event) {

@@ -112,6 +112,7 @@ struct PacketEvent {
   std::optional<std::uint32_t> netns;
   std::optional<std::uint64_t> netns_cookie;
   std::optional<std::uint64_t> cgroup_id;  // of the packet's socket, in cgroup2
+  bool of_kernel_socket = false;           // that the kernel made for itself, as for a mount of NFS
   std::optional<std::uint32_t> ifindex;
   ShortText ifname;  // empty: unknown
   std::optional<std::uint32_t> mtu;

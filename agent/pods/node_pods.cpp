@@ -18,6 +18,7 @@ NodePods::NodePods(std::unique_ptr<PodDirectory> directory, std::uint32_t host_n
 
 Result<std::unique_ptr<NodePods>> NodePods::start(const Settings& settings) {
   auto options = TRY(directory_options(settings.runtime));
+  options.list_tasks = settings.list_tasks;
   const std::uint32_t host = options.host_netns_inum;
   std::unique_ptr<NodePods> pods{new NodePods(TRY(PodDirectory::start(std::move(options))), host)};
   pods->watcher_ = HostWatcher::start({.mountinfo = settings.mountinfo},
@@ -48,6 +49,9 @@ std::optional<PodListing> NodePods::listing() const {
   return PodListing{.runtime = std::move(state.runtime),
                     .socket = std::move(state.socket),
                     .sandboxes = directory_->sandboxes(),
+                    .interfaces = directory_->interfaces(),
+                    .cgroups = directory_->cgroups(),
+                    .lacks = lacks(),
                     .faults = std::move(state.faults)};
 }
 

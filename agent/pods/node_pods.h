@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -21,7 +22,8 @@ class NodePods final : public PodSource {
 public:
   struct Settings {
     RuntimeSearch runtime = {};
-    std::string mountinfo = {};  // text of /proc/self/mountinfo
+    std::string mountinfo = {};                                       // text of /proc/self/mountinfo
+    std::function<Result<std::vector<TaskPlace>>()> list_tasks = {};  // of DirectoryOptions
   };
 
   // Does not wait for the runtime: current() is null until that has answered. In the host's network namespace.
@@ -32,6 +34,7 @@ public:
   std::uint32_t host_netns_inum() const override { return host_netns_inum_; }
   void hurry() override { directory_->refresh_soon(); }
   std::string trouble() const override;
+  SandboxFaults faults() const override { return directory_->state().faults; }
   std::optional<PodListing> listing() const override;
 
   // What the host does not tell, each with its reason; constant.

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "pods/netns_file.h"
+#include "pods/task_facts.h"
 
 namespace skbtrail {
 namespace {
@@ -25,6 +26,8 @@ constexpr milliseconds kEagerFor{2'000};
 // On a large node as long as a listing takes, so that a storm of events costs the runtime half of one CPU at most.
 constexpr milliseconds kGather{10};
 constexpr milliseconds kMaxGather{500};
+// Reading a list of some thousand processes takes milliseconds.
+constexpr milliseconds kBetweenTaskLists{1'000};
 constexpr milliseconds kFirstEventPause{1'000};
 constexpr milliseconds kLastEventPause{30'000};
 
@@ -77,7 +80,8 @@ Result<std::unique_ptr<PodDirectory>> PodDirectory::start(DirectoryOptions optio
   return directory;
 }
 
-PodDirectory::PodDirectory(DirectoryOptions options) : options_(std::move(options)), table_(options_.openers) {
+PodDirectory::PodDirectory(DirectoryOptions options)
+    : options_(std::move(options)), table_(options_.openers), names_(options_.netns_folder) {
   sandboxes_ = std::make_shared<const std::vector<Sandbox>>();
   snapshot_ = build_pod_index(options_.host_netns_inum, {}, {}, {});
 }
@@ -115,6 +119,16 @@ std::shared_ptr<const PodIndex> PodDirectory::snapshot() const {
 std::shared_ptr<const std::vector<Sandbox>> PodDirectory::sandboxes() const {
   const std::scoped_lock lock{mutex_};
   return sandboxes_;
+}
+
+std::vector<Interface> PodDirectory::interfaces() const {
+  const std::scoped_lock lock{mutex_};
+  return interfaces_.all();
+}
+
+std::vector<PodCgroup> PodDirectory::cgroups() const {
+  const std::scoped_lock lock{mutex_};
+  return cgroups_;
 }
 
 DirectoryState PodDirectory::state() const {
@@ -163,7 +177,7 @@ void PodDirectory::refresh_soon() {
 }
 
 void PodDirectory::publish_locked() {
-  snapshot_ = build_pod_index(options_.host_netns_inum, *sandboxes_, interfaces_.all(), cgroups_);
+  snapshot_ = build_pod_index(options_.host_netns_inum, *sandboxes_, interfaces_.all(), cgroups_, awaited_);
   version_.fetch_add(1, std::memory_order_release);
   published_.notify_all();
 }
@@ -254,25 +268,68 @@ void PodDirectory::note_failure(const Error& error) {
     state_.stale_since = steady_clock::now();
 }
 
+// Before the runtime is asked, which may take long to answer.
+void PodDirectory::note_names() {
+  names_.look(steady_clock::now());
+  auto awaited = names_.fresh();
+  const std::scoped_lock lock{mutex_};
+  if (awaited == awaited_)
+    return;
+  awaited_ = std::move(awaited);
+  publish_locked();
+}
+
+// Whether there is another list of processes than before, or none any more.
+bool PodDirectory::read_tasks() {
+  if (!options_.list_tasks || tasks_refused_)
+    return false;
+  if (std::ranges::none_of(table_.sandboxes(), lacks_netns)) {
+    const bool had = !tasks_.empty();
+    tasks_.clear();
+    return had;
+  }
+  const auto now = steady_clock::now();
+  if (tasks_read_ && now - *tasks_read_ < kBetweenTaskLists)
+    return false;
+  tasks_read_ = now;
+  auto listed = options_.list_tasks();
+  if (!listed) {
+    tasks_refused_ = true;
+    const std::scoped_lock lock{mutex_};
+    state_.no_tasks = listed.error().message;
+    return false;
+  }
+  tasks_ = std::move(*listed);
+  return true;
+}
+
+void PodDirectory::note_sandboxes_locked() {
+  auto sandboxes = table_.sandboxes();
+  state_.by_tasks = complete_from_tasks(sandboxes, tasks_, cgroups_, options_.host_netns_inum);
+  state_.deleted = count_if(sandboxes, [](const Sandbox& one) { return one.gone_since.has_value(); });
+  state_.ready = count_if(sandboxes, [](const Sandbox& one) { return one.ready && !one.gone_since; });
+  state_.stopped = sandboxes.size() - state_.ready - state_.deleted;
+  sandboxes_ = std::make_shared<const std::vector<Sandbox>>(std::move(sandboxes));
+}
+
 void PodDirectory::keep_fresh(const std::stop_token& stop) {
   name_this_thread("pods");
   while (!stop.stop_requested()) {
     watch_netns_folder();
+    note_names();
     if (const auto done = refresh_once())
       note_success();
     else
       note_failure(done.error());
     table_.expire(steady_clock::now());
+    const bool has_other_tasks = read_tasks();
     {
       const std::scoped_lock lock{mutex_};
       const bool forgot = interfaces_.expire(steady_clock::now());
       state_.faults = table_.faults();
       // Also what was found out before the runtime stopped answering.
-      if (table_.take_changed()) {
-        sandboxes_ = std::make_shared<const std::vector<Sandbox>>(table_.sandboxes());
-        state_.deleted = count_if(*sandboxes_, [](const Sandbox& one) { return one.gone_since.has_value(); });
-        state_.ready = count_if(*sandboxes_, [](const Sandbox& one) { return one.ready && !one.gone_since; });
-        state_.stopped = sandboxes_->size() - state_.ready - state_.deleted;
+      if (table_.take_changed() || has_other_tasks) {
+        note_sandboxes_locked();
         publish_locked();
       } else if (forgot) {
         publish_locked();

@@ -18,8 +18,10 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "model/task_place.h"
 #include "pods/container_runtime.h"
 #include "pods/interface_memory.h"
+#include "pods/netns_names.h"
 #include "pods/pod_index.h"
 #include "pods/runtime_socket.h"
 #include "pods/sandbox_table.h"
@@ -31,6 +33,9 @@ struct DirectoryOptions {
   std::function<Result<std::unique_ptr<ContainerRuntime>>()> find_runtime;
   NetnsOpeners openers;
   std::uint32_t host_netns_inum = 0;
+  // Every process of this machine, for pods whose namespace the runtime does not lead to; called by one thread, at most
+  // once a second while there is such a pod. An error is not asked again. Null: there is no such list.
+  std::function<Result<std::vector<TaskPlace>>()> list_tasks = {};
   // Where namespaces get their names: a new one there means that a pod is on its way. Empty: not watched.
   std::filesystem::path netns_folder = {};
   std::chrono::milliseconds with_events{5'000};     // between two listings, when the runtime tells of changes
@@ -58,6 +63,8 @@ struct DirectoryState {
   std::uint64_t events = 0;     // that the runtime told of
   std::uint64_t hints = 0;      // that a pod is on its way, from the folder of namespaces
   std::string last_error = {};  // one line; empty: none yet
+  std::size_t by_tasks = 0;     // pods whose namespace is known by their processes alone
+  std::string no_tasks = {};    // why processes cannot be listed; empty: they can, or nobody had to
   SandboxFaults faults = {};
   std::size_t ready = 0;  // sandboxes by state
   std::size_t stopped = 0;
@@ -79,6 +86,9 @@ public:
   std::shared_ptr<const PodIndex> snapshot() const;
   // What the snapshot was made of. Never null.
   std::shared_ptr<const std::vector<Sandbox>> sandboxes() const;
+  // What was set last, and interfaces that are gone for less than 60 s. Copied under the lock.
+  std::vector<Interface> interfaces() const;
+  std::vector<PodCgroup> cgroups() const;
   DirectoryState state() const;
 
   // Waits for a version other than `seen`; the version then, `seen` when time ran out.
@@ -107,6 +117,9 @@ private:
   void watch_netns_folder();
   void wake() const;
   void publish_locked();
+  void note_names();
+  bool read_tasks();
+  void note_sandboxes_locked();
 
   const DirectoryOptions options_;
   UniqueFd waker_;  // eventfd
@@ -114,6 +127,10 @@ private:
   // Of the thread `pods` alone.
   UniqueFd inotify_;  // of the netns folder, once there is one
   SandboxTable table_;
+  NetnsNames names_;
+  std::vector<TaskPlace> tasks_;  // as they were last; empty while every pod has its namespace
+  std::optional<SteadyTime> tasks_read_ = {};
+  bool tasks_refused_ = false;
   std::uint64_t consecutive_failures_ = 0;
   std::chrono::milliseconds gather_{10};  // between a wake-up and the listing
 
@@ -125,6 +142,7 @@ private:
   SteadyTime eager_until_{};
   InterfaceMemory interfaces_;
   std::vector<PodCgroup> cgroups_;
+  std::vector<std::uint32_t> awaited_;
   std::shared_ptr<const std::vector<Sandbox>> sandboxes_;
   std::shared_ptr<const PodIndex> snapshot_;
   std::atomic<std::uint64_t> version_{0};

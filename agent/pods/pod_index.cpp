@@ -101,6 +101,22 @@ public:
     }
   }
 
+  // A wire whose other end is in a namespace that nobody looks at may lead to a pod that is not known yet.
+  void add_settled_links(std::span<const Interface> interfaces) {
+    for (const Interface& one : interfaces)
+      if (one.netns_inum == index_.host_netns_inum_ && (!has_peer(one) || one.link_netns_inum != 0))
+        index_.settled_links_.insert(one.ifindex);
+  }
+
+  void add_awaited(std::span<const std::uint32_t> awaited, std::span<const Interface> interfaces) {
+    for (const std::uint32_t inum : awaited) {
+      if (!index_.by_inum_.contains(inum))
+        index_.awaited_.insert(inum);
+      if (std::ranges::find(interfaces, inum, &Interface::netns_inum) == interfaces.end())
+        index_.awaits_links_ = true;
+    }
+  }
+
   void add_cgroups(std::span<const PodCgroup> cgroups) {
     std::unordered_map<std::string_view, const Pod*> by_container;
     std::unordered_map<std::string_view, const Pod*> by_uid;
@@ -197,6 +213,15 @@ PodFound PodIndex::find(const PacketPlace& place) const {
   return {host ? PodAnswer::Host : PodAnswer::Unknown, {}};
 }
 
+bool PodIndex::is_settled(const PacketPlace& place) const {
+  return place.ifindex == 0 || place.netns_inum != host_netns_inum_ || settled_links_.empty() ||
+         settled_links_.contains(place.ifindex);
+}
+
+bool PodIndex::is_awaited(const PacketPlace& place) const {
+  return awaited_.contains(place.netns_inum) || (awaits_links_ && !is_settled(place));
+}
+
 const Pod* PodIndex::by_address(const IpAddress& address) const {
   const auto found = by_address_.find(without_padding(address));
   return found == by_address_.end() ? nullptr : found->second.pod;
@@ -226,12 +251,15 @@ std::set<ScopePlace> PodIndex::places_of(const std::function<bool(const Pod&)>& 
 
 std::shared_ptr<const PodIndex> build_pod_index(std::uint32_t host_netns_inum, std::span<const Sandbox> sandboxes,
                                                 std::span<const Interface> interfaces,
-                                                std::span<const PodCgroup> cgroups) {
+                                                std::span<const PodCgroup> cgroups,
+                                                std::span<const std::uint32_t> awaited) {
   PodIndexBuilder builder{host_netns_inum, sandboxes};
   builder.add_pods();
   builder.add_namespaces();
   builder.add_addresses();
   builder.add_host_ends(interfaces);
+  builder.add_settled_links(interfaces);
+  builder.add_awaited(awaited, interfaces);
   builder.add_cgroups(cgroups);
   return builder.take();
 }

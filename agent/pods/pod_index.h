@@ -9,6 +9,7 @@
 #include <set>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "model/packet_event.h"
@@ -50,6 +51,10 @@ public:
   // has (a container's own). A namespace that several pods share answers with the pod of the cgroup if that is one of
   // them, else with the one whose sandbox is the oldest of the best state: ready, stopped, deleted.
   PodFound find(const PacketPlace& place) const;
+  // Whether an answer of Host is final: false on the node's end of a link of which it is not known yet where it leads.
+  bool is_settled(const PacketPlace& place) const;
+  // Whether a pod is on its way in this namespace, or may be behind this link of the node's.
+  bool is_awaited(const PacketPlace& place) const;
   // Of this node's pods; null: none has this address, or more than one (overlapping ranges cannot be told apart).
   // An address of a pod that is ready is no longer that of one that is stopped or deleted.
   const Pod* by_address(const IpAddress& address) const;
@@ -95,13 +100,18 @@ private:
   std::unordered_map<std::uint32_t, Netns> by_inum_;
   std::unordered_map<std::uint64_t, std::uint32_t> inum_by_cookie_;
   std::unordered_map<Link, const Pod*, LinkHash> host_ends_;
+  std::unordered_set<std::uint32_t> settled_links_;  // of the node; empty: its interfaces are not known at all
+  std::unordered_set<std::uint32_t> awaited_;        // namespaces
+  bool awaits_links_ = false;  // of a pod that is on its way, or known for a moment: its interfaces are not listed yet
   std::unordered_map<std::uint64_t, const Pod*> by_cgroup_;
   std::unordered_map<IpAddress, Holder, AddressHash> by_address_;
 };
 
-// Sandboxes, interfaces and cgroups in any order; the answers depend on the values alone.
+// Sandboxes, interfaces and cgroups in any order; the answers depend on the values alone. `awaited`: inode numbers of
+// namespaces in which a pod is on its way.
 std::shared_ptr<const PodIndex> build_pod_index(std::uint32_t host_netns_inum, std::span<const Sandbox> sandboxes,
                                                 std::span<const Interface> interfaces,
-                                                std::span<const PodCgroup> cgroups);
+                                                std::span<const PodCgroup> cgroups,
+                                                std::span<const std::uint32_t> awaited = {});
 
 }  // namespace skbtrail

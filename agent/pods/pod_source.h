@@ -18,6 +18,9 @@ struct PodListing {
   RuntimeVersion runtime = {};
   std::string socket = {};
   std::shared_ptr<const std::vector<Sandbox>> sandboxes = {};  // never null; also those that are gone
+  std::vector<Interface> interfaces = {};                      // of the pods and of the node
+  std::vector<PodCgroup> cgroups = {};
+  std::vector<std::string> lacks = {};  // what the node does not tell of these two, each with its reason
   SandboxFaults faults = {};
 };
 
@@ -32,6 +35,8 @@ public:
   virtual void hurry() {}
   // Any thread: why the newest may be old, in one line; empty: it is not.
   virtual std::string trouble() const { return {}; }
+  // Any thread, with a short lock at most: what could not be found out of single pods so far.
+  virtual SandboxFaults faults() const { return {}; }
   // Any thread, with a short lock at most. Nothing: the runtime has not answered yet, or there is none.
   virtual std::optional<PodListing> listing() const { return std::nullopt; }
 };

@@ -9,10 +9,6 @@ namespace {
 
 using TaskByCgroup = std::unordered_map<std::uint64_t, const TaskPlace*>;
 
-bool is_missing(const Sandbox& sandbox) {
-  return sandbox.pod && sandbox.netns_inum == 0 && !sandbox.pod->host_network && !sandbox.gone_since;
-}
-
 // The first process of each cgroup; those in the host's namespace say nothing about a pod's.
 TaskByCgroup first_tasks(std::span<const TaskPlace> tasks, std::uint32_t host_netns_inum) {
   TaskByCgroup first;
@@ -51,12 +47,16 @@ const TaskPlace* task_of(const Sandbox& sandbox, const TaskByCgroup& first, std:
 
 }  // namespace
 
+bool lacks_netns(const Sandbox& sandbox) {
+  return sandbox.pod && sandbox.netns_inum == 0 && !sandbox.pod->host_network && sandbox.ready && !sandbox.gone_since;
+}
+
 std::size_t complete_from_tasks(std::span<Sandbox> sandboxes, std::span<const TaskPlace> tasks,
                                 std::span<const PodCgroup> cgroups, std::uint32_t host_netns_inum) {
   const TaskByCgroup first = first_tasks(tasks, host_netns_inum);
   std::size_t completed = 0;
   for (Sandbox& sandbox : sandboxes) {
-    const TaskPlace* task = is_missing(sandbox) ? task_of(sandbox, first, cgroups) : nullptr;
+    const TaskPlace* task = lacks_netns(sandbox) ? task_of(sandbox, first, cgroups) : nullptr;
     if (!task)
       continue;
     sandbox.netns_inum = task->netns_inum;

@@ -26,12 +26,21 @@ namespace skbtrail {
 class PodStage final {
 public:
   static constexpr std::chrono::nanoseconds kMaxWait = std::chrono::milliseconds(500);
+  // Before there is an index: a runtime that is busy takes seconds to answer for the first time.
+  static constexpr std::chrono::nanoseconds kMaxWaitForIndex = std::chrono::seconds(5);
+  // In a namespace in which a pod is on its way: between its network and the runtime's word of it lies the start of its
+  // sandbox, which takes a tenth of a second on an idle node and seconds on a busy one.
+  static constexpr std::chrono::nanoseconds kMaxWaitForPod = std::chrono::seconds(30);
+  // Between two looks at all that wait, with the same index.
+  static constexpr std::chrono::nanoseconds kBetweenLooks = std::chrono::milliseconds(20);
   // Records that wait at once: with their stacks 4 MiB.
   static constexpr std::size_t kMaxWaiting = 8192;
-  // Namespaces that turned out to be no pod's: their events need not wait again.
+  // Namespaces, and links of the node, that turned out to be no pod's: their events need not wait again.
   static constexpr std::size_t kMaxStrangers = 4096;
   // So long, since another namespace may get the same number; its cookie, where there is one, nobody gets again.
   static constexpr std::chrono::nanoseconds kStrangerFor = std::chrono::seconds(10);
+  // The index of an interface is not given again soon.
+  static constexpr std::chrono::nanoseconds kStrangeLinkFor = std::chrono::minutes(5);
 
   // The newest index, null before there is one; must be quick.
   using Current = std::function<std::shared_ptr<const PodIndex>()>;
@@ -74,10 +83,13 @@ private:
 
   bool name(PacketEvent& event);
   bool name_place(PacketEvent& event);
+  bool is_of_host(const PacketEvent& event) const { return event.netns == host_netns_inum_; }
+  std::uint64_t stranger_key(const PacketEvent& event) const;
   bool is_stranger(const PacketEvent& event, std::uint64_t now_ns);
   void remember_stranger(const PacketEvent& event, std::uint64_t now_ns);
   bool may_go(PacketEvent& event, const Waiting& one, Patience patience, std::uint64_t now_ns);
-  static bool has_waited(const Waiting& one, std::uint64_t now_ns);
+  std::chrono::nanoseconds longest_wait(const PacketEvent& event) const;
+  static bool has_waited(const Waiting& one, std::uint64_t now_ns, std::chrono::nanoseconds longest = kMaxWait);
   bool is_worth_a_look(Patience patience, std::uint64_t now_ns) const;
   void forget(const PacketId& packet);
 
@@ -85,9 +97,10 @@ private:
   std::uint32_t host_netns_inum_;
   std::shared_ptr<const PodIndex> index_;
   bool looked_ = false;  // at all that wait, with this index
+  std::uint64_t looked_ns_ = 0;
   std::deque<Waiting> waiting_;
   std::unordered_map<PacketId, std::size_t, PacketIdHash> held_;   // records that wait, by packet
-  LruMap<std::uint64_t, std::uint64_t> strangers_{kMaxStrangers};  // cookie or inum -> until when, ns
+  LruMap<std::uint64_t, std::uint64_t> strangers_{kMaxStrangers};  // cookie, inum or link -> until when, ns
   PodTotals totals_;
 };
 

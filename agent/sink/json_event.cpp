@@ -193,6 +193,8 @@ void put_context(TextBuffer& out, const PacketEvent& event) {
     out.put(",\"cgroup_id\":");
     out.put_dec(*event.cgroup_id);
   }
+  if (event.of_kernel_socket)
+    out.put(",\"kernel_socket\":true");
   out.put(",\"ifindex\":");
   put_optional(out, event.ifindex);
   out.put(",\"ifname\":");

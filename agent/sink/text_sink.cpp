@@ -60,10 +60,11 @@ void put_values(TextBuffer& cell, const PacketEvent& event) {
   }
 }
 
-// "shop/web-0" in the pod, "shop/web-0@host" at the node's end of its link.
-void put_pod(TextBuffer& cell, const PodAt& at) {
+// "shop/web-0" in the pod, "shop/web-0@host" at the node's end of its link. "kernel": of no pod, and of no process.
+void put_pod(TextBuffer& cell, const PacketEvent& event) {
+  const PodAt& at = event.pod;
   if (!at.pod)
-    return;
+    return event.of_kernel_socket ? cell.put("kernel") : void();
   cell.put(at.pod->namespace_name);
   cell.put('/');
   cell.put(at.pod->name);
@@ -84,7 +85,7 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
       cell.put(event.comm.view());
       cell.put(':');
       return cell.put_dec(event.pid);
-    case ColumnKind::Pod: return put_pod(cell, event.pod);
+    case ColumnKind::Pod: return put_pod(cell, event);
     case ColumnKind::Netns: return put_known(cell, event.netns);
     case ColumnKind::Mark: return cell.put_hex(event.mark);
     case ColumnKind::Interface: return put_interface(cell, event);

@@ -54,6 +54,17 @@ static __always_inline bool take_budget(void)
 	return true;
 }
 
+static __always_inline void fill_socket(struct trace_record *record, const struct sock *sk)
+{
+	if (!sk)
+		return;
+	record->cgroup_id = socket_cgroup(sk);
+	if (record->cgroup_id)
+		record->flags |= TRACE_HAS_CGROUP;
+	if (is_kernel_socket(sk))
+		record->flags |= TRACE_KERNEL_SOCKET;
+}
+
 static __always_inline void fill_device(struct trace_record *record, const struct sk_buff *copy)
 {
 	const struct net *net;
@@ -72,9 +83,7 @@ static __always_inline void fill_device(struct trace_record *record, const struc
 		if (record->netns_cookie)
 			record->flags |= TRACE_HAS_COOKIE;
 		if (capture_cgroup)
-			record->cgroup_id = packet_cgroup(copy, net);
-		if (record->cgroup_id)
-			record->flags |= TRACE_HAS_CGROUP;
+			fill_socket(record, socket_at_home(copy, net));
 	}
 }
 

@@ -193,4 +193,16 @@ static __always_inline u64 socket_cgroup(const struct sock *any)
 	return cgroup ? BPF_CORE_READ(cgroup, kn, id) : 0;
 }
 
+/*
+ * Whether the kernel made a socket for itself: a mount of NFS, a tunnel, what answers for a namespace (echo replies,
+ * resets). Its namespace is that of who mounted; its cgroup says nothing, since the kernel connects from threads of its
+ * own.
+ */
+static __always_inline bool is_kernel_socket(const struct sock *any)
+{
+	const struct sock *sk = full_socket(any);
+
+	return sk && bpf_core_field_exists(sk->sk_kern_sock) && BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
+}
+
 #endif /* SKBTRAIL_KERNEL_COMPAT_H */

@@ -90,6 +90,7 @@ struct sock_cgroup_data___5_14 {
 
 struct sock {
 	struct sock_common __sk_common;
+	u8 sk_kern_sock : 1;			/* v4.12 */
 	u16 sk_protocol;			/* v5.6 as plain u16 */
 	struct sock_cgroup_data sk_cgrp_data;	/* CONFIG_SOCK_CGROUP_DATA */
 };

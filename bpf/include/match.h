@@ -156,20 +156,21 @@ static __always_inline bool in_scope(u64 id, u32 ifindex, u32 kind)
 }
 
 /*
- * The cgroup of the packet's socket, if the packet still is in that socket's namespace: on its way through others it
- * carries the socket along (v4.19), but is no longer where it belongs.
+ * The packet's socket, if the packet still is in that socket's namespace: on its way through others it carries the
+ * socket along (v4.19), but is no longer where it belongs.
  */
-static __always_inline u64 packet_cgroup(const struct sk_buff *copy, const struct net *net)
+static __always_inline const struct sock *socket_at_home(const struct sk_buff *copy, const struct net *net)
 {
 	if (!copy->sk || BPF_CORE_READ(copy->sk, __sk_common.skc_net.net) != net)
-		return 0;
-	return socket_cgroup(copy->sk);
+		return NULL;
+	return copy->sk;
 }
 
 /* In the namespace of such a pod, on the host's end of its link, or of its socket in the host's namespace. */
 static __always_inline bool match_pod(const struct sk_buff *copy)
 {
 	const struct net *net = packet_netns(copy);
+	const struct sock *sk;
 	u64 cgroup;
 	u32 inum;
 
@@ -180,7 +181,8 @@ static __always_inline bool match_pod(const struct sk_buff *copy)
 		return true;
 	if (copy->dev && in_scope(inum, BPF_CORE_READ(copy->dev, ifindex), TRACE_PLACE_INTERFACE))
 		return true;
-	cgroup = packet_cgroup(copy, net);
+	sk = socket_at_home(copy, net);
+	cgroup = sk ? socket_cgroup(sk) : 0;
 	return cgroup && in_scope(cgroup, 0, TRACE_PLACE_CGROUP);
 }
 

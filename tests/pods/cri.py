@@ -80,7 +80,11 @@ class Cri:
 
     def truth(self, sandbox):
         """(inode of its network namespace, its address), by the process that the runtime started in it."""
+        pid, address = self.place(sandbox)
+        return os.stat(f"/proc/{pid}/ns/net").st_ino, address
+
+    def place(self, sandbox):
+        """(the process that the runtime started in it, its address)"""
         answer = self.call("PodSandboxStatus", self.pb.PodSandboxStatusRequest(pod_sandbox_id=sandbox, verbose=True),
                            self.pb.PodSandboxStatusResponse)
-        pid = json.loads(answer.info["info"])["pid"]
-        return os.stat(f"/proc/{pid}/ns/net").st_ino, answer.status.network.ip
+        return json.loads(answer.info["info"])["pid"], answer.status.network.ip

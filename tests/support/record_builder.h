@@ -118,6 +118,10 @@ public:
     raw.cgroup_id = id;
     return *this;
   }
+  RecordBuilder& of_kernel_socket() {
+    raw.flags |= TRACE_KERNEL_SOCKET;
+    return *this;
+  }
   RecordBuilder& with_packet(std::uint16_t protocol, const PacketBytes& bytes) {
     raw.flags |= TRACE_HAS_L3;
     raw.protocol = protocol;

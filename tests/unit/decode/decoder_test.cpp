@@ -53,6 +53,12 @@ TEST_CASE("a record without a socket's cgroup has none, and one with it has its 
   CHECK(bench.decoded(a_record().of_cgroup(4711)).cgroup_id == 4711);
 }
 
+TEST_CASE("a record of a kernel's socket says so, and the next one does not") {
+  Bench bench;
+  CHECK(bench.decoded(a_record().of_kernel_socket()).of_kernel_socket);
+  CHECK_FALSE(bench.decoded(a_record()).of_kernel_socket);
+}
+
 TEST_CASE("the decoder refuses a record of a type it does not know") {
   auto record = a_record();
   record.raw.type = 3;

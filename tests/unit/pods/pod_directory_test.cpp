@@ -1,6 +1,7 @@
 #include "pods/pod_directory.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -142,6 +143,29 @@ TEST_CASE("a new name in the folder of namespaces brings a new pod into the inde
   std::filesystem::remove_all(root);
 }
 
+TEST_CASE("a pod is awaited in a namespace whose name is new, until the runtime tells of it") {
+  std::string root = (std::filesystem::temp_directory_path() / "skbtrail-directory-XXXXXX").string();
+  REQUIRE(::mkdtemp(root.data()) != nullptr);
+  FakeRuntime runtime;
+  auto options = options_for(runtime);
+  options.netns_folder = root;
+  options.without_events = 20ms;
+  const auto directory = PodDirectory::start(options);
+  REQUIRE(directory);
+  REQUIRE((*directory)->wait_for_first_answer(kLong));
+  // Of another file system, as a namespace that is mounted there.
+  std::filesystem::create_symlink("/proc/self/ns/net", root + "/cni-1");
+  struct stat own {};
+  REQUIRE(::stat("/proc/self/ns/net", &own) == 0);
+  const auto inum = static_cast<std::uint32_t>(own.st_ino);
+  CHECK(comes_true(**directory, [&] { return (*directory)->snapshot()->is_awaited({.netns_inum = inum}); }));
+  CHECK((*directory)->snapshot()->find({.netns_inum = inum}).answer == PodAnswer::Unknown);
+  runtime.add("web", status_in(inum));
+  CHECK(comes_true(**directory, [&] { return !(*directory)->snapshot()->is_awaited({.netns_inum = inum}); }));
+  CHECK((*directory)->snapshot()->find({.netns_inum = inum}).answer == PodAnswer::Pod);
+  std::filesystem::remove_all(root);
+}
+
 TEST_CASE("events of a runtime that gives each to one listener only are left to the kubelet") {
   CHECK_FALSE(events_are_for_all({.name = "containerd", .version = "v1.7.27"}));
   CHECK_FALSE(events_are_for_all({.name = "containerd", .version = "1.6.20~ds1"}));
@@ -169,6 +193,48 @@ TEST_CASE("interfaces and cgroups are in the index when the call returns") {
   CHECK(reader.current().find({.netns_inum = kHostNetns, .ifindex = 5}).at.side == PodSide::Host);
   (*directory)->set_cgroups({{.cgroup_id = 3, .pod_uid = "uid-web"}});
   CHECK(reader.current().find({.netns_inum = kHostNetns, .cgroup_id = 3}).answer == PodAnswer::Pod);
+}
+
+TEST_CASE("a pod whose namespace the runtime does not lead to is known by its processes") {
+  FakeRuntime runtime;
+  runtime.add("web", {.addresses = {an_address("10.0.0.1")}});
+  auto options = options_for(runtime);
+  std::atomic<int> asked = 0;
+  options.list_tasks = [&]() -> Result<std::vector<TaskPlace>> {
+    ++asked;
+    return std::vector<TaskPlace>{{.pid = 70, .netns_inum = 7, .netns_cookie = 17, .cgroup_id = 3}};
+  };
+  options.without_events = 20ms;
+  const auto directory = PodDirectory::start(options);
+  REQUIRE(directory);
+  REQUIRE((*directory)->wait_for_first_answer(kLong));
+  (*directory)->set_cgroups({{.cgroup_id = 3, .pod_uid = "uid-web"}});
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().by_tasks == 1; }));
+  CHECK((*directory)->snapshot()->find({.netns_inum = 7, .netns_cookie = 17}).answer == PodAnswer::Pod);
+  runtime.remove("web");
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().deleted == 1; }));
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().by_tasks == 0; }));
+  const int before = asked;
+  const auto refreshes = (*directory)->state().refreshes;
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().refreshes > refreshes + 3; }));
+  CHECK(asked == before);
+}
+
+TEST_CASE("processes that cannot be listed are not asked for again, and it is told why") {
+  FakeRuntime runtime;
+  runtime.add("web", {.addresses = {an_address("10.0.0.1")}});
+  auto options = options_for(runtime);
+  std::atomic<int> asked = 0;
+  options.list_tasks = [&]() -> Result<std::vector<TaskPlace>> {
+    ++asked;
+    return fail(EPERM, "list processes");
+  };
+  options.without_events = 5ms;
+  const auto directory = PodDirectory::start(options);
+  REQUIRE(directory);
+  CHECK(comes_true(**directory, [&] { return (*directory)->state().refreshes > 5; }));
+  CHECK(asked == 1);
+  CHECK((*directory)->state().no_tasks.starts_with("list processes: "));
 }
 
 TEST_CASE("a deleted pod is still answered with") {

@@ -309,3 +309,60 @@ TEST_CASE("a namespace that pods share is wanted when one of them is") {
     CHECK(index->places_of([&](const Pod& pod) { return pod.name == name; }) ==
           std::set<ScopePlace>{{.kind = ScopeKind::Netns, .id = 100}});
 }
+
+TEST_CASE("a pod with two interfaces is at the node's end of each") {
+  const Sandbox web = a_sandbox(a_pod("web"), 100);
+  const std::vector<Interface> interfaces = {{.netns_inum = 100,
+                                              .ifindex = 2,
+                                              .name = "eth0",
+                                              .kind = "veth",
+                                              .link_ifindex = 7,
+                                              .link_netns_inum = kHostNetns},
+                                             {.netns_inum = 100,
+                                              .ifindex = 3,
+                                              .name = "net1",
+                                              .kind = "veth",
+                                              .link_ifindex = 9,
+                                              .link_netns_inum = kHostNetns}};
+  const auto index = build_pod_index(kHostNetns, {&web, 1}, interfaces, {});
+  for (const std::uint32_t ifindex : {7U, 9U}) {
+    const auto found = index->find({.netns_inum = kHostNetns, .ifindex = ifindex});
+    CHECK(found.at.pod == index->pods()[0].get());
+    CHECK(found.at.side == PodSide::Host);
+  }
+}
+
+TEST_CASE("where a wire of the node leads is settled once the kernel has said, for other interfaces at once") {
+  const std::vector<Interface> interfaces = {
+      {.netns_inum = kHostNetns, .ifindex = 2, .name = "eno1"},
+      {.netns_inum = kHostNetns, .ifindex = 3, .name = "mv", .kind = "macvlan", .link_ifindex = 2},
+      {.netns_inum = kHostNetns, .ifindex = 7, .name = "a", .kind = "veth", .link_ifindex = 2},
+      {.netns_inum = kHostNetns, .ifindex = 8, .name = "b", .kind = "veth", .link_ifindex = 2, .link_netns_inum = 100}};
+  const auto index = build_pod_index(kHostNetns, {}, interfaces, {});
+  for (const std::uint32_t ifindex : {0U, 2U, 3U, 8U})
+    CHECK(index->is_settled({.netns_inum = kHostNetns, .ifindex = ifindex}));
+  CHECK_FALSE(index->is_settled({.netns_inum = kHostNetns, .ifindex = 7}));
+  CHECK_FALSE(index->is_settled({.netns_inum = kHostNetns, .ifindex = 99}));
+  CHECK(index->is_settled({.netns_inum = 5, .ifindex = 7}));
+  CHECK(build_pod_index(kHostNetns, {}, {}, {})->is_settled({.netns_inum = kHostNetns, .ifindex = 7}));
+}
+
+TEST_CASE("a pod is awaited in its namespace, and behind links of the node that lead to nobody yet") {
+  const Sandbox web = a_sandbox(a_pod("web"), 100);
+  const std::vector<Interface> interfaces = {{.netns_inum = kHostNetns, .ifindex = 2, .name = "eno1"},
+                                             {.netns_inum = kHostNetns, .ifindex = 7, .name = "a", .kind = "veth"}};
+  const std::vector<std::uint32_t> both = {100, 200};
+  const auto index = build_pod_index(kHostNetns, {&web, 1}, interfaces, {}, both);
+  CHECK(index->is_awaited({.netns_inum = 200}));
+  CHECK_FALSE(index->is_awaited({.netns_inum = 100}));
+  CHECK(index->is_awaited({.netns_inum = kHostNetns, .ifindex = 7}));
+  CHECK_FALSE(index->is_awaited({.netns_inum = kHostNetns, .ifindex = 2}));
+  SECTION("of a known pod until its interfaces are listed") {
+    auto listed = interfaces;
+    CHECK(build_pod_index(kHostNetns, {&web, 1}, listed, {}, {both.data(), 1})
+              ->is_awaited({.netns_inum = kHostNetns, .ifindex = 7}));
+    listed.push_back({.netns_inum = 100, .ifindex = 1, .name = "lo"});
+    CHECK_FALSE(build_pod_index(kHostNetns, {&web, 1}, listed, {}, {both.data(), 1})
+                    ->is_awaited({.netns_inum = kHostNetns, .ifindex = 7}));
+  }
+}

@@ -39,6 +39,9 @@ TEST_CASE("what the runtime said stays, and a pod of the host's network or a del
   Sandbox gone = a_sandbox(a_pod("web"));
   gone.gone_since = std::chrono::steady_clock::time_point{};
   CHECK(completed(gone, tasks, kCgroups).netns_inum == 0);
+  Sandbox stopped = a_sandbox(a_pod("web"));
+  stopped.ready = false;
+  CHECK(completed(stopped, tasks, kCgroups).netns_inum == 0);
 }
 
 TEST_CASE(

@@ -31,7 +31,7 @@ TEST_CASE("what is unknown is null and never zero") {
     CHECK(line.at(key).is_null());
   CHECK_FALSE(line.contains("vlan"));
   CHECK_FALSE(line.contains("netns_cookie"));
-  for (const char* key : {"cgroup_id", "pod", "src", "dst"})
+  for (const char* key : {"cgroup_id", "kernel_socket", "pod", "src", "dst"})
     CHECK_FALSE(line.contains(key));
 }
 
@@ -41,6 +41,13 @@ TEST_CASE("a pod is named with its side, and both ends of the tuple with theirs"
   CHECK(inside.at("src") == json{{"namespace", "shop"}, {"name", "web-0"}});
   CHECK(inside.at("dst") == json{{"namespace", "shop"}, {"name", "db-\"1"}});
   CHECK(written(an_event().of_pod("shop", "web-0", PodSide::Host)).at("pod").at("side") == "host");
+}
+
+TEST_CASE("a packet of a kernel's socket says so, with a pod or without one") {
+  auto builder = an_event();
+  builder.event().of_kernel_socket = true;
+  CHECK(written(builder).at("kernel_socket") == true);
+  CHECK(written(builder.of_pod("shop", "web-0")).at("kernel_socket") == true);
 }
 
 TEST_CASE("a pod whose uid the runtime does not tell has none") {

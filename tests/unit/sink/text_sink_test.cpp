@@ -232,8 +232,14 @@ TEST_CASE("the column of pods is there only when asked for, and says at which en
   page.sink.accept(an_event().of_pod("shop", "web-0"));
   page.sink.accept(an_event().of_pod("shop", "web-0", PodSide::Host));
   page.sink.accept(an_event());
+  auto of_kernel = an_event();
+  of_kernel.event().of_kernel_socket = true;
+  page.sink.accept(of_kernel);
+  page.sink.accept(of_kernel.of_pod("shop", "web-0"));
   const auto lines = page.lines();
-  REQUIRE(lines.size() == 4);
+  REQUIRE(lines.size() == 6);
+  CHECK(lines[4] == "#1     0xffff88810574e700 0   ping:367         kernel               ip_rcv");
+  CHECK(lines[5] == lines[1]);
   CHECK(lines[0] == "PACKET SKB                CPU PROCESS          POD                  FUNC");
   CHECK(lines[1] == "#1     0xffff88810574e700 0   ping:367         shop/web-0           ip_rcv");
   CHECK(lines[2] == "#1     0xffff88810574e700 0   ping:367         shop/web-0@host      ip_rcv");

@@ -139,6 +139,7 @@ def hop_by_hop(a, b):
     with lab.test("from pod to pod each hop has the right pod at the right side"):
         wrong = [event for event in events if named(event) != place(event, (a, b))]
         assert events and not wrong, wrong[:3]
+        assert not any("kernel_socket" in event for event in events)
     with lab.test("the way is seen at the sender's socket, at both links from inside and outside, and at the receiver"):
         seen = {(place(event, (a, b)), event["ifname"]) for event in events}
         wanted = {(("a", "inside"), None), (("a", "inside"), "eth0"), (("b", "host"), b.link), (("b", "inside"), "eth0")}
@@ -220,14 +221,22 @@ def unknown_for_a_while(a, b):
         assert trace.totals.lost == 0, trace.totals
 
 
-def of_the_host(a):
-    uid = "0f3c5b0e-6a1d-4a39-9c1e-1b2c3d4e5f60"
+def container_cgroup(uid):
+    """A cgroup as a container of that pod has it; None: there is no cgroup2."""
     mounts = [line.split()[4] for line in open("/proc/self/mountinfo", encoding="ascii") if " - cgroup2 " in line]
     if not mounts:
-        lab.skip("a pod of the host's network is told by its cgroup", "cgroup2")
-        return
+        return None
     cgroup = pathlib.Path(mounts[0]) / f"kubepods/pod{uid}" / ("a" * 64)
     cgroup.mkdir(parents=True, exist_ok=True)
+    return cgroup
+
+
+def of_the_host(a):
+    uid = "0f3c5b0e-6a1d-4a39-9c1e-1b2c3d4e5f60"
+    cgroup = container_cgroup(uid)
+    if not cgroup:
+        lab.skip("a pod of the host's network is told by its cgroup", "cgroup2")
+        return
     publish(a, {"id": "proxy", "namespace": "kube", "name": "proxy", "uid": uid})
     send = "echo x >/dev/udp/{}/{}"
     with lab.test("a pod of the host's network is told by its cgroup, and nothing else of the host is met"):
@@ -239,6 +248,128 @@ def of_the_host(a):
         assert ports(trace) == {9008}, (ports(trace), trace.functions(), trace.stderr)
         first = hops(trace)[0]
         assert named(first) == ("proxy", "inside") and first["cgroup_id"] == cgroup.stat().st_ino, first
+
+
+def two_interfaces():
+    pod, link, inside_ip, node_ip = Pod(31, "two"), "vi31", "10.99.0.2", "10.99.0.1"
+    lab.run("ip", "link", "add", link, "type", "veth", "peer", "name", "net1", "netns", pod.netns)
+    lab.run("ip", "addr", "add", f"{node_ip}/24", "dev", link)
+    lab.run("ip", "link", "set", link, "up")
+    pod.netns.ip("addr", "add", f"{inside_ip}/24", "dev", "net1")
+    pod.netns.ip("link", "set", "net1", "up")
+    publish(pod)
+    with lab.test("of a pod with two interfaces each is the pod's, at both ends"):
+        with lab.Trace("--probes", "path", "--pod", "shop/two", "udp dst port 9011") as trace:
+            wait_for_scope(trace)
+            for _ in range(2):
+                pod.send(GATEWAY, 9011)
+                pod.send(node_ip, 9011)
+                for end in (link, pod.link):
+                    trace.wait_for(lambda event, end=end: event.get("ifname") == end, deadline=5)
+        seen = {(event["ifname"], named(event)) for event in hops(trace)}
+        wanted = {("eth0", ("two", "inside")), (pod.link, ("two", "host")), ("net1", ("two", "inside")),
+                  (link, ("two", "host"))}
+        assert wanted <= seen, wanted - seen
+        assert all(pod == expected for ifname, pod in seen for name, expected in wanted if name == ifname), seen
+    pod.delete()
+
+
+def by_hand(a):
+    """A pod that joined another one's namespace, and a container of it that made one of its own."""
+    names = ("in a namespace that pods share a packet is the older one's, or by its socket's cgroup the other's",
+             "a container's own namespace inside a pod is that pod's, by the cgroup")
+    uid = "2e3d4c5b-6a1d-4a39-9c1e-1b2c3d4e5f60"
+    cgroup = container_cgroup(uid)
+    if not cgroup:
+        for name in names:
+            lab.skip(name, "cgroup2")
+        return
+    publish(a, {**a.said, "id": "z", "name": "joined", "uid": uid})
+    join, send = f"echo $$ >{cgroup}/cgroup.procs; ", "echo x >/dev/udp/{}/{}"
+    with lab.Trace("--probes", "path", "udp and dst portrange 9012-9014") as trace:
+        a.send(GATEWAY, 9012)
+        # Not by `ip netns exec`, which mounts a /sys without cgroups.
+        lab.run("nsenter", f"--net={a.netns.path}", "bash", "-c", join + send.format(GATEWAY, 9013))
+        lab.run("bash", "-c", join + "exec unshare --net bash -c 'ip link set lo up; stat -Lc %i /proc/self/ns/net >"
+                f"{SCRIPT}.own; {send.format('127.0.0.1', 9014)}'")
+        trace.wait_for(lambda event: (event.get("tuple") or {}).get("dport") == 9014)
+    of_port = collections.defaultdict(list)
+    for event in hops(trace):
+        of_port[event["tuple"]["dport"]].append(event)
+    with lab.test(names[0]):
+        for port, name in ((9012, "a"), (9013, "joined")):
+            at_socket = [event for event in of_port[port] if event["netns"] == a.netns.inode][:1]
+            assert at_socket and named(at_socket[0]) == (name, "inside"), (port, of_port[port][:2])
+    with lab.test(names[1]):
+        own = int(pathlib.Path(f"{SCRIPT}.own").read_text())
+        first = of_port[9014][:1]
+        assert first and first[0]["netns"] == own and named(first[0]) == ("joined", "inside"), first
+
+
+def wait_for_names(trace, pod):
+    """Until the runtime has answered: events of the node do not wait for it."""
+    def has_come():
+        pod.send(GATEWAY, 2049)
+        return trace.wait_for(lambda event: named(event) == (pod.name, "inside"), deadline=1)
+
+    assert lab.wait_until(has_come, IN_TIME), trace.stderr
+
+
+def mounting(a, server, netns=None):
+    """What a mount of NFS sends to a server that refuses it. `-i`: by the kernel alone, without a program of NFS."""
+    with lab.Trace("--probes", "path", "port 2049") as trace:
+        wait_for_names(trace, a)
+        lab.run("mount", "-i", "-t", "nfs4", "-o", f"addr={server},clientaddr=0.0.0.0,vers=4.2,soft,timeo=5,retrans=1",
+                f"{server}:/", "/mnt", netns=netns, check=False)
+    events = [event for event in hops(trace) if event["tuple"]["l4"] == "tcp" and event["tuple"]["dport"] == 2049]
+    assert events, (trace.functions(), trace.stderr)
+    return events
+
+
+def of_the_kernel(a):
+    names = ("a mount of NFS in a pod is that pod's, from the kernel's socket on",
+             "a mount of NFS on the node is nobody's, and said to be the kernel's")
+    if not lab.load_module("nfsv4"):
+        for name in names:
+            lab.skip(name, "the module nfsv4")
+        return
+    publish(a)
+    with lab.test(names[0]):
+        events = mounting(a, GATEWAY, a.netns)
+        inside = [event for event in events if event["netns"] == a.netns.inode]
+        assert inside and all(named(event) == ("a", "inside") for event in inside), inside[:2]
+        assert inside[0].get("kernel_socket") is True, inside[0]
+    with lab.test(names[1]):
+        events = mounting(a, a.ip)
+        at_socket = [event for event in events if event["netns"] == HOST and event["ifname"] is None]
+        assert at_socket and all(event.get("kernel_socket") is True for event in at_socket), at_socket[:2]
+        wrong = [event for event in events if named(event) != place(event, (a,))]
+        assert not wrong and not any(named(event) for event in at_socket), wrong[:2]
+        assert all(named(event, "dst") == ("a", None) for event in events), events[0]
+
+
+def by_processes():
+    """A pod whose runtime leads to no namespace, as cri-dockerd's answers: its processes do."""
+    name = "a pod whose namespace the runtime does not lead to is known by its processes"
+    uid = "1d2c3b4a-6a1d-4a39-9c1e-1b2c3d4e5f60"
+    cgroup = container_cgroup(uid)
+    if not cgroup:
+        lab.skip(name, "cgroup2")
+        return
+    pod = Pod(30, "led-by-nobody")
+    publish({**pod.said, "uid": uid, "netns": ""})
+    # Not by `ip netns exec`, which mounts a /sys without cgroups.
+    with lab.background("nsenter", f"--net={pod.netns.path}", "bash", "-c",
+                        f"echo $$ >{cgroup}/cgroup.procs; exec sleep 600"):
+        with lab.test(name), lab.Trace("--probes", "path", "udp dst port 9010") as trace:
+            met = False
+            for _ in range(20):
+                pod.send(GATEWAY, 9010)
+                met = trace.wait_for(lambda event: named(event) == ("led-by-nobody", "inside"), deadline=1)
+                if met:
+                    break
+            assert met and met["netns"] == pod.netns.inode, (hops(trace)[:1], trace.stderr)
+    pod.delete()
 
 
 def coming_and_going(count=20):
@@ -284,6 +415,10 @@ def main():
             scopes(a, b)
             unknown_for_a_while(a, b)
             of_the_host(a)
+            two_interfaces()
+            by_hand(a)
+            of_the_kernel(a)
+            by_processes()
             coming_and_going()
     lab.finish()
 
