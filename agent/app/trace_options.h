@@ -11,6 +11,7 @@
 #include "kernel/host_root.h"
 #include "model/trace_spec.h"
 #include "pods/pod_query.h"
+#include "sink/backup_keeper.h"
 #include "sink/text_columns.h"
 
 namespace skbtrail {
@@ -46,6 +47,10 @@ struct TraceOptions {
   std::string output = "text";
   std::uint32_t snaplen = 256;
   std::string output_file;
+  std::uint64_t output_file_max_size = 100;  // MB
+  std::uint32_t output_file_max_backups = 0;
+  std::uint32_t output_file_max_age = 0;  // days
+  bool output_file_compress = false;
   std::uint64_t output_limit_lines = 0;
   std::string colour = "auto";
   bool summary = false;
@@ -66,6 +71,8 @@ Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& hos
 
 // Which pods the options ask for; empty: they ask for none. EINVAL: the user's words are wrong.
 Result<PodQuery> pod_query_of(const TraceOptions& options);
+
+FileRotation rotation_of(const TraceOptions& options);
 
 Timestamp timestamp_of(const std::string& name);
 

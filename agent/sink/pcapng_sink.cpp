@@ -52,6 +52,7 @@ void put_identity(TextBuffer& out, const PacketId& packet) {
 PcapngSink::PcapngSink(Output& output, const PcapngOptions& options)
     : output_(output), out_(output.text()), options_(options) {
   put_section();
+  output_.begin_files_with([this] { out_.put(lasting_.view()); });
 }
 
 void PcapngSink::accept(const PacketEvent& event) {
@@ -86,8 +87,7 @@ void PcapngSink::put_section() {
   if (!options_.application.empty())
     put_option(kSectionApplication, options_.application);
   put_option(kEnd, {});
-  end_block();
-  output_.end_line();
+  end_lasting_block();
 }
 
 void PcapngSink::put_interface(const PacketEvent& event, bool overflow) {
@@ -115,8 +115,7 @@ void PcapngSink::put_interface(const PacketEvent& event, bool overflow) {
   put_option(kInterfaceDescription, overflow ? std::string_view("too many interfaces to tell apart") : words_.view());
   put_option(kInterfaceResolution, {&kNanoseconds, 1});
   put_option(kEnd, {});
-  end_block();
-  output_.end_line();
+  end_lasting_block();
 }
 
 void PcapngSink::put_packet(const PacketEvent& event, std::uint32_t interface) {
@@ -189,6 +188,15 @@ void PcapngSink::end_block() {
   out_.put(bytes_of(length));
   out_.put(block_.view().substr(2 * sizeof(std::uint32_t)));
   out_.put(bytes_of(length));
+}
+
+// Kept only when it is written: should it begin a file, it must not be in that file's head as well.
+void PcapngSink::end_lasting_block() {
+  const std::size_t start = out_.size();
+  end_block();
+  const std::string block{out_.view().substr(start)};
+  output_.end_line();
+  lasting_.put(block);
 }
 
 void PcapngSink::put_option(std::uint16_t code, std::string_view value) {

@@ -136,6 +136,12 @@ void TextSink::begin() {
   if (std::exchange(begun_, true))
     return;
   put_hidden_note();
+  put_titles();
+  output_.end_line();
+  output_.begin_files_with([this] { put_titles(); });
+}
+
+void TextSink::put_titles() {
   start_colour(kBold);
   for (const Column& column : plan_.columns) {
     const bool last = &column == &plan_.columns.back();
@@ -149,7 +155,6 @@ void TextSink::begin() {
   }
   end_colour();
   out_.put('\n');
-  output_.end_line();
 }
 
 void TextSink::put_hidden_note() {
