@@ -76,6 +76,8 @@ Result<> check_output(const TraceOptions& options) {
   return {};
 }
 
+constexpr std::uint32_t kMinNetnsName = 10;  // as pwru does
+
 TextOptions text_options_of(const TraceOptions& options, const TraceSpec& spec, bool to_stdout) {
   std::time_t now = std::time(nullptr);
   std::tm local{};
@@ -84,6 +86,7 @@ TextOptions text_options_of(const TraceOptions& options, const TraceSpec& spec, 
       .timestamp = timestamp_of(options.timestamp),
       .pod = spec.pods,
       .meta = options.output_meta,
+      .netns_name = options.output_netns_names ? std::max(kMinNetnsName, options.netns_names_max_length) : 0,
       .tuple = options.output_tuple,
       .tcp_flags = options.output_tcp_flags,
       .tunnel = options.output_tunnel,
@@ -190,12 +193,14 @@ int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOpti
   const auto probes = std::move(*attached);
   Decoder decoder = decoder_of(prepared, spec);
   bool ready = false;
+  NetnsNames netns_names{HostRoot{}};
   TraceLoop loop{
       {.tracer = prepared.tracer,
        .probes = *probes,
        .decoder = decoder,
        .sink = *printing.sink,
-       .pods = pods.watch.get()},
+       .pods = pods.watch.get(),
+       .netns_names = options.output_netns_names ? &netns_names : nullptr},
       {.duration = spec.duration, .max_events = spec.max_events, .events_per_second = spec.events_per_second},
       stack_use_of(prepared, spec),
       [&](const AttachProgress& progress) {

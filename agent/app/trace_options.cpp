@@ -15,6 +15,7 @@ constexpr std::chrono::hours kMaxDuration{168};
 constexpr std::uint32_t kMaxSnaplen = 16384;
 constexpr std::size_t kMaxPods = 64;
 constexpr std::uint32_t kMaxPackets = 1U << 20;
+constexpr std::uint32_t kMaxNetnsName = 255;
 constexpr std::uint64_t kMaxFileMegabytes = 1U << 20;
 constexpr std::uint32_t kMaxBackups = 100'000;
 constexpr std::uint32_t kMaxBackupDays = 36'500;
@@ -111,6 +112,21 @@ void declare_limits(CLI::App& command, TraceOptions& options) {
       .add_option("--rate", options.rate, "At most so many events a second, the rest is counted as lost; 0: no bound")
       ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000'000}))
       ->capture_default_str()
+      ->group(group);
+}
+
+void declare_netns_names(CLI::App& command, TraceOptions& options) {
+  const auto* group = "Output";
+  auto* names = command
+                    .add_flag("--output-netns-names", options.output_netns_names,
+                              "Names of network namespaces, as `ip netns` has them, or of the pods they belong to")
+                    ->group(group);
+  command
+      .add_option("--netns-names-max-length", options.netns_names_max_length,
+                  "Characters of such a name in text, at least 10; what is longer is cut")
+      ->check(CLI::Range(0U, kMaxNetnsName))
+      ->capture_default_str()
+      ->needs(names)
       ->group(group);
 }
 
@@ -223,6 +239,7 @@ void declare_trace_options(CLI::App& command, TraceOptions& options) {
   declare_how(command, options);
   declare_limits(command, options);
   declare_output(command, options);
+  declare_netns_names(command, options);
   declare_files(command, options);
 }
 

@@ -38,6 +38,8 @@ struct TraceOptions {
   std::string timestamp = "none";
   bool output_meta = true;
   bool output_pods = true;
+  bool output_netns_names = false;
+  std::uint32_t netns_names_max_length = 16;
   bool output_tuple = true;
   bool output_tcp_flags = false;
   bool output_tunnel = false;

@@ -110,6 +110,7 @@ struct PacketEvent {
   std::uint32_t pid = 0;
   ShortText comm;
   std::optional<std::uint32_t> netns;
+  std::string_view netns_name = {};  // empty: not asked for or none; the session's to fill, good until the next event
   std::optional<std::uint64_t> netns_cookie;
   std::optional<std::uint64_t> cgroup_id;  // of the packet's socket, in cgroup2
   std::optional<std::uint32_t> ifindex;

@@ -185,6 +185,10 @@ void put_context(TextBuffer& out, const PacketEvent& event) {
   put_json_name(out, event.comm.view());
   out.put(",\"netns\":");
   put_optional(out, event.netns);
+  if (!event.netns_name.empty()) {
+    out.put(",\"netns_name\":");
+    put_json_string(out, event.netns_name);
+  }
   if (event.netns_cookie) {
     out.put(",\"netns_cookie\":");
     out.put_dec(*event.netns_cookie);

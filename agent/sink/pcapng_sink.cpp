@@ -28,6 +28,7 @@ constexpr std::uint16_t kPacketDropCount = 4;
 constexpr std::uint32_t kAddedBytes = 18;
 constexpr char kNanoseconds = 9;  // 10^-9
 constexpr std::size_t kMaxComment = 4096;
+constexpr std::size_t kMaxNetnsName = 512;
 
 template <class Number>
 std::string_view bytes_of(const Number& number) {
@@ -110,6 +111,11 @@ void PcapngSink::put_interface(const PacketEvent& event, bool overflow) {
   words_.clear();
   words_.put("network namespace ");
   words_.put_dec(event.netns.value_or(0));
+  if (!event.netns_name.empty()) {
+    words_.put(" (");
+    put_printable(words_, event.netns_name.substr(0, kMaxNetnsName));
+    words_.put(')');
+  }
   words_.put(", interface index ");
   words_.put_dec(event.ifindex.value_or(0));
   put_option(kInterfaceDescription, overflow ? std::string_view("too many interfaces to tell apart") : words_.view());

@@ -16,8 +16,9 @@ enum class Timestamp : std::uint8_t { None, Current, Relative, Absolute };
 
 struct TextOptions {
   Timestamp timestamp = Timestamp::None;
-  bool pod = false;  // POD
-  bool meta = true;  // NETNS MARK/x IFACE PROTO MTU LEN
+  bool pod = false;            // POD
+  bool meta = true;            // NETNS MARK/x IFACE PROTO MTU LEN
+  std::size_t netns_name = 0;  // NSNAME, at most so wide; 0: none
   bool tuple = true;
   bool tcp_flags = false;
   bool tunnel = false;
@@ -37,6 +38,7 @@ enum class ColumnKind : std::uint8_t {
   Time,
   Pod,
   Netns,
+  NetnsName,
   Mark,
   Interface,
   Protocol,

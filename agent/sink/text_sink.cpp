@@ -86,6 +86,7 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
       return cell.put_dec(event.pid);
     case ColumnKind::Pod: return put_pod(cell, event.pod);
     case ColumnKind::Netns: return put_known(cell, event.netns);
+    case ColumnKind::NetnsName: return cell.put(event.netns_name);
     case ColumnKind::Mark: return cell.put_hex(event.mark);
     case ColumnKind::Interface: return put_interface(cell, event);
     case ColumnKind::Protocol:

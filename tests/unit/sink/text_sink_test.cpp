@@ -252,3 +252,17 @@ TEST_CASE("a terminal shortens a long pod in the middle, a file does not") {
   CHECK(terminal.last().find(name) == std::string::npos);
   CHECK(terminal.last().find("shop/web-xxxxxxx~xxxxxxxxxxxxx-0 ") != std::string::npos);
 }
+
+TEST_CASE("names of network namespaces are cut to what was asked for, also in a file") {
+  Page page({.meta = false, .netns_name = 12, .tuple = false});
+  auto event = an_event();
+  event.event().netns_name = "cni-0123456789abcdef";
+  page.sink.accept(event);
+  event.event().netns_name = {};
+  page.sink.accept(event);
+  const auto lines = page.lines();
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].find(" NSNAME ") != std::string::npos);
+  CHECK(lines[1].find(" cni-01~bcdef ") != std::string::npos);
+  CHECK(lines[2].find(" - ") != std::string::npos);
+}
