@@ -115,6 +115,18 @@ void declare_limits(CLI::App& command, TraceOptions& options) {
       ->group(group);
 }
 
+void declare_dumps(CLI::App& command, TraceOptions& options) {
+  const auto* group = "Output";
+  command.add_flag("--output-skb", options.output_skb, "All fields of the packet's struct sk_buff that are not 0")
+      ->group(group);
+  command
+      .add_flag("--output-skb-shared-info", options.output_skb_shared_info,
+                "All fields of the packet's struct skb_shared_info that are not 0")
+      ->group(group);
+  command.add_flag("--output-skb-cb", options.output_skb_cb, "The words of skb->cb that programs of TC see as cb[]")
+      ->group(group);
+}
+
 void declare_netns_names(CLI::App& command, TraceOptions& options) {
   const auto* group = "Output";
   auto* names = command
@@ -239,6 +251,7 @@ void declare_trace_options(CLI::App& command, TraceOptions& options) {
   declare_how(command, options);
   declare_limits(command, options);
   declare_output(command, options);
+  declare_dumps(command, options);
   declare_netns_names(command, options);
   declare_files(command, options);
 }
@@ -259,6 +272,9 @@ Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& hos
       .max_packets = options.max_packets,
       .tuple = options.output_tuple,
       .tunnel = options.output_tunnel,
+      .skb_dump = options.output_skb,
+      .shared_dump = options.output_skb_shared_info,
+      .control_words = options.output_skb_cb,
       .caller = options.output_caller,
       .stack = options.output_stack,
   };

@@ -43,6 +43,9 @@ struct TraceOptions {
   bool output_tuple = true;
   bool output_tcp_flags = false;
   bool output_tunnel = false;
+  bool output_skb = false;
+  bool output_skb_shared_info = false;
+  bool output_skb_cb = false;
   bool output_stack = false;
   bool output_caller = false;
   bool output_json = false;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/dump_form.h"
 #include "model/pod.h"
 #include "model/short_text.h"
 #include "model/symbol.h"
@@ -126,9 +127,12 @@ struct PacketEvent {
   const Pod* source_pod = nullptr;  // whose the addresses in `tuple` are, among this node's pods
   const Pod* destination_pod = nullptr;
   std::optional<Drop> drop;
-  Frame frame;                       // without bytes unless they were asked for and the headers are known
-  std::vector<FieldValue> values;    // in the order in which they were asked for
-  std::vector<const Symbol*> stack;  // innermost first
+  Frame frame;  // without bytes unless they were asked for and the headers are known
+  Dump skb_dump = {};
+  Dump shared_dump = {};
+  std::optional<ControlWords> control_words = {};  // absent: not asked for
+  std::vector<FieldValue> values;                  // in the order in which they were asked for
+  std::vector<const Symbol*> stack;                // innermost first
 };
 
 // Why hits were not delivered; see docs/losses.md. Values follow enum trace_loss.

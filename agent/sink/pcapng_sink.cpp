@@ -4,6 +4,7 @@
 #include <bit>
 #include <utility>
 
+#include "sink/dump_text.h"
 #include "sink/notation.h"
 
 namespace skbtrail {
@@ -174,9 +175,18 @@ std::string_view PcapngSink::comment_of(const PacketEvent& event) {
     words_.put(value.value ? std::string_view() : std::string_view("unknown"));
     put_value(words_, value);
   }
+  if (event.control_words) {
+    words_.put(", cb ");
+    put_control_words(words_, *event.control_words);
+  }
   for (const Symbol* frame : event.stack) {
     words_.put(frame == event.stack.front() ? std::string_view(", stack ") : std::string_view(" < "));
     put_symbol(words_, *frame);
+  }
+  for (const Dump* dump : {&event.skb_dump, &event.shared_dump}) {
+    if (dump->form)
+      words_.put(", ");
+    put_dump(words_, *dump);
   }
   return words_.view().substr(0, kMaxComment);
 }

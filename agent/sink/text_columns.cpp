@@ -64,6 +64,8 @@ std::vector<Column> wanted_columns(const TextOptions& options) {
     columns.push_back({.kind = ColumnKind::Tunnel, .title = "TUNNEL", .width = kMinimumTuple, .limit = kMaximumTuple});
   if (options.values)
     columns.push_back({.kind = ColumnKind::Values, .title = "VALUES", .width = kReadable, .limit = kMaximumTuple});
+  if (options.control_words)
+    columns.push_back({.kind = ColumnKind::ControlBlock, .title = "CB", .width = 21, .limit = kMaximumTuple});
   columns.push_back({.kind = ColumnKind::Function, .title = "FUNC", .width = kMinimumFunction, .limit = kNoLimit});
   if (options.caller)
     columns.push_back({.kind = ColumnKind::Caller, .title = "CALLER", .width = kMinimumFunction, .limit = kNoLimit});

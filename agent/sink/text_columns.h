@@ -23,6 +23,7 @@ struct TextOptions {
   bool tcp_flags = false;
   bool tunnel = false;
   bool values = false;  // of field expressions
+  bool control_words = false;
   bool caller = false;
   bool stack = false;
   bool colour = false;
@@ -47,6 +48,7 @@ enum class ColumnKind : std::uint8_t {
   Tuple,
   Tunnel,
   Values,
+  ControlBlock,
   Function,
   Caller,
 };

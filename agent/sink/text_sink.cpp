@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "sink/drop_reason_text.h"
+#include "sink/dump_text.h"
 
 namespace skbtrail {
 
@@ -97,6 +98,10 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
     case ColumnKind::Mtu: return put_known(cell, event.mtu);
     case ColumnKind::Length: return cell.put_dec(event.length);
     case ColumnKind::Values: return put_values(cell, event);
+    case ColumnKind::ControlBlock:
+      if (event.control_words)
+        put_control_words(cell, *event.control_words);
+      return;
     case ColumnKind::Function: return put_symbol(cell, *event.function);
     case ColumnKind::Caller:
       if (event.caller)
@@ -183,6 +188,8 @@ void TextSink::accept(const PacketEvent& event) {
     put_advice(why);
   if (options_.stack)
     put_stack(event);
+  for (const Dump* dump : {&event.skb_dump, &event.shared_dump})
+    put_dump_lines(*dump);
   output_.end_event();
 }
 
@@ -329,6 +336,18 @@ void TextSink::put_stack(const PacketEvent& event) {
     put_cell(out_, cell_.view(), SIZE_MAX);
     out_.put('\n');
   }
+}
+
+// One line of a file, so that grep finds all of it.
+void TextSink::put_dump_lines(const Dump& dump) {
+  if (!dump.form)
+    return;
+  cell_.clear();
+  put_dump(cell_, dump);
+  out_.put_spaces(kIndent + 2);
+  at_ = kIndent + 2;
+  put_words(cell_.view(), kIndent + 4);
+  out_.put('\n');
 }
 
 // From where the line stands now; on a terminal, words that do not fit go on below, behind `indent` spaces.

@@ -266,3 +266,16 @@ TEST_CASE("names of network namespaces are cut to what was asked for, also in a 
   CHECK(lines[1].find(" cni-01~bcdef ") != std::string::npos);
   CHECK(lines[2].find(" - ") != std::string::npos);
 }
+
+TEST_CASE("structs stand below their line, each in one line of a file, and words of cb in a column") {
+  const DumpForm form{.type = "struct sk_buff", .fields = {{.path = "len", .bits = 8}}, .count = {}};
+  Page page({.meta = false, .tuple = false, .control_words = true});
+  auto event = an_event();
+  event.event().skb_dump = {.form = &form, .bytes = {84}};
+  event.event().control_words = ControlWords{0, 42, 0, 0, 0};
+  page.sink.accept(event);
+  const auto lines = page.lines();
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[1].find(" [0x0,0x2a,0x0,0x0,0x0] ip_rcv") != std::string::npos);
+  CHECK(lines[2] == "         (struct sk_buff){.len = 84}");
+}
