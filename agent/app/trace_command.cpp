@@ -76,6 +76,8 @@ Result<> check_output(const TraceOptions& options) {
   return {};
 }
 
+constexpr std::uint32_t kMinNetnsName = 10;  // as pwru does
+
 TextOptions text_options_of(const TraceOptions& options, const TraceSpec& spec, bool to_stdout) {
   std::time_t now = std::time(nullptr);
   std::tm local{};
@@ -84,10 +86,12 @@ TextOptions text_options_of(const TraceOptions& options, const TraceSpec& spec, 
       .timestamp = timestamp_of(options.timestamp),
       .pod = spec.pods,
       .meta = options.output_meta,
+      .netns_name = options.output_netns_names ? std::max(kMinNetnsName, options.netns_names_max_length) : 0,
       .tuple = options.output_tuple,
       .tcp_flags = options.output_tcp_flags,
       .tunnel = options.output_tunnel,
       .values = !options.output_skb_metadata.empty(),
+      .control_words = options.output_skb_cb,
       .caller = options.output_caller,
       .stack = options.output_stack,
       .colour = options.colour == "always" || (options.colour == "auto" && to_stdout && wants_colour(STDOUT_FILENO)),
@@ -113,7 +117,7 @@ std::unique_ptr<Sink> event_sink(Output& output, const TraceOptions& options, co
 
 Result<std::unique_ptr<Output>> open_output(const TraceOptions& options) {
   if (!options.output_file.empty())
-    return Output::open(options.output_file);
+    return Output::open(options.output_file, rotation_of(options));
   const int mode = ::fcntl(STDOUT_FILENO, F_GETFL);
   if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY)
     return refuse(EBADF, "stdout is closed: open it, or name a file with --output-file");
@@ -177,7 +181,12 @@ void tell_remarks(const TracerObject& tracer, const TraceTotals& totals, const T
     std::fprintf(stderr, "what is known of pods is old or missing: %s\n", trouble.c_str());
 }
 
-int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOptions& options, Sink& sink,
+void tell_backups(Output& output) {
+  for (const auto& remark : output.finish_backups())
+    std::fprintf(stderr, "%s\n", remark.c_str());
+}
+
+int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOptions& options, const Printing& printing,
                  const TracePods& pods, AttachReport& attach_report) {
   auto attached = attach_prepared(prepared, stop);
   if (!attached)
@@ -185,8 +194,14 @@ int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOpti
   const auto probes = std::move(*attached);
   Decoder decoder = decoder_of(prepared, spec);
   bool ready = false;
+  NetnsNames netns_names{HostRoot{}};
   TraceLoop loop{
-      {.tracer = prepared.tracer, .probes = *probes, .decoder = decoder, .sink = sink, .pods = pods.watch.get()},
+      {.tracer = prepared.tracer,
+       .probes = *probes,
+       .decoder = decoder,
+       .sink = *printing.sink,
+       .pods = pods.watch.get(),
+       .netns_names = options.output_netns_names ? &netns_names : nullptr},
       {.duration = spec.duration, .max_events = spec.max_events, .events_per_second = spec.events_per_second},
       stack_use_of(prepared, spec),
       [&](const AttachProgress& progress) {
@@ -199,6 +214,7 @@ int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOpti
   auto totals = loop.totals();
   totals.backend = backend_of(prepared, spec);
   tell_remarks(prepared.tracer, totals, pods);
+  tell_backups(*printing.output);
   if (!done)
     (void)report(done.error(), kExitFailed);
   tell_removals(loop.removals());
@@ -234,7 +250,7 @@ int run_trace(const TraceOptions& options) {
   if (!printing)
     return report(printing.error(), kExitFailed);
   handle_signals();
-  return run_prepared(*prepared, *spec, options, *printing->sink, *pods, attach_report);
+  return run_prepared(*prepared, *spec, options, *printing, *pods, attach_report);
 }
 
 }  // namespace

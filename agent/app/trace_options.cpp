@@ -15,6 +15,10 @@ constexpr std::chrono::hours kMaxDuration{168};
 constexpr std::uint32_t kMaxSnaplen = 16384;
 constexpr std::size_t kMaxPods = 64;
 constexpr std::uint32_t kMaxPackets = 1U << 20;
+constexpr std::uint32_t kMaxNetnsName = 255;
+constexpr std::uint64_t kMaxFileMegabytes = 1U << 20;
+constexpr std::uint32_t kMaxBackups = 100'000;
+constexpr std::uint32_t kMaxBackupDays = 36'500;
 // Also what keeps CLI11 from taking -1 for 2^64 - 1.
 constexpr std::uint64_t kMostEvents = 1'000'000'000'000'000;
 
@@ -111,6 +115,60 @@ void declare_limits(CLI::App& command, TraceOptions& options) {
       ->group(group);
 }
 
+void declare_dumps(CLI::App& command, TraceOptions& options) {
+  const auto* group = "Output";
+  command.add_flag("--output-skb", options.output_skb, "All fields of the packet's struct sk_buff that are not 0")
+      ->group(group);
+  command
+      .add_flag("--output-skb-shared-info", options.output_skb_shared_info,
+                "All fields of the packet's struct skb_shared_info that are not 0")
+      ->group(group);
+  command.add_flag("--output-skb-cb", options.output_skb_cb, "The words of skb->cb that programs of TC see as cb[]")
+      ->group(group);
+}
+
+void declare_netns_names(CLI::App& command, TraceOptions& options) {
+  const auto* group = "Output";
+  auto* names = command
+                    .add_flag("--output-netns-names", options.output_netns_names,
+                              "Names of network namespaces, as `ip netns` has them, or of the pods they belong to")
+                    ->group(group);
+  command
+      .add_option("--netns-names-max-length", options.netns_names_max_length,
+                  "Characters of such a name in text, at least 10; what is longer is cut")
+      ->check(CLI::Range(0U, kMaxNetnsName))
+      ->capture_default_str()
+      ->needs(names)
+      ->group(group);
+}
+
+void declare_files(CLI::App& command, TraceOptions& options) {
+  const auto* group = "Output";
+  auto* file = command.add_option("--output-file", options.output_file, "Append events to this file instead of stdout")
+                   ->group(group);
+  command
+      .add_option("--output-file-max-size", options.output_file_max_size,
+                  "Begin another file after so many MB, and keep this one as a backup; 0: never")
+      ->check(CLI::Range(std::uint64_t{0}, kMaxFileMegabytes))
+      ->capture_default_str()
+      ->needs(file)
+      ->group(group);
+  command.add_option("--output-file-max-backups", options.output_file_max_backups, "How many backups are kept; 0: all")
+      ->check(CLI::Range(0U, kMaxBackups))
+      ->capture_default_str()
+      ->needs(file)
+      ->group(group);
+  command
+      .add_option("--output-file-max-age", options.output_file_max_age, "Days for which backups are kept; 0: for ever")
+      ->check(CLI::Range(0U, kMaxBackupDays))
+      ->capture_default_str()
+      ->needs(file)
+      ->group(group);
+  command.add_flag("--output-file-compress", options.output_file_compress, "Compress backups with gzip")
+      ->needs(file)
+      ->group(group);
+}
+
 void declare_output(CLI::App& command, TraceOptions& options) {
   const auto* group = "Output";
   command.add_option("--output", options.output, "text, json (one object per line) or pcapng (for Wireshark)")
@@ -121,8 +179,6 @@ void declare_output(CLI::App& command, TraceOptions& options) {
   command.add_option("--snaplen", options.snaplen, "Bytes of each packet in a pcapng, 64 to 16384")
       ->check(CLI::Range(64U, kMaxSnaplen))
       ->capture_default_str()
-      ->group(group);
-  command.add_option("--output-file", options.output_file, "Append events to this file instead of stdout")
       ->group(group);
   command
       .add_flag("--output-meta,!--no-output-meta", options.output_meta, "Netns, mark, interface, protocol, MTU, length")
@@ -195,6 +251,9 @@ void declare_trace_options(CLI::App& command, TraceOptions& options) {
   declare_how(command, options);
   declare_limits(command, options);
   declare_output(command, options);
+  declare_dumps(command, options);
+  declare_netns_names(command, options);
+  declare_files(command, options);
 }
 
 Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& host) {
@@ -213,6 +272,9 @@ Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& hos
       .max_packets = options.max_packets,
       .tuple = options.output_tuple,
       .tunnel = options.output_tunnel,
+      .skb_dump = options.output_skb,
+      .shared_dump = options.output_skb_shared_info,
+      .control_words = options.output_skb_cb,
       .caller = options.output_caller,
       .stack = options.output_stack,
   };
@@ -252,6 +314,14 @@ Result<PodQuery> pod_query_of(const TraceOptions& options) {
                               "': it says where --pod-selector selects; with --pod write " + options.pod_namespace +
                               "/NAME");
   return query;
+}
+
+FileRotation rotation_of(const TraceOptions& options) {
+  constexpr std::uint64_t kMegabyte = 1U << 20;
+  return {.max_bytes = options.output_file_max_size * kMegabyte,
+          .backups = {.max_count = options.output_file_max_backups,
+                      .max_age_days = options.output_file_max_age,
+                      .compress = options.output_file_compress}};
 }
 
 Timestamp timestamp_of(const std::string& name) {

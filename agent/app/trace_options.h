@@ -11,6 +11,7 @@
 #include "kernel/host_root.h"
 #include "model/trace_spec.h"
 #include "pods/pod_query.h"
+#include "sink/backup_keeper.h"
 #include "sink/text_columns.h"
 
 namespace skbtrail {
@@ -37,15 +38,24 @@ struct TraceOptions {
   std::string timestamp = "none";
   bool output_meta = true;
   bool output_pods = true;
+  bool output_netns_names = false;
+  std::uint32_t netns_names_max_length = 16;
   bool output_tuple = true;
   bool output_tcp_flags = false;
   bool output_tunnel = false;
+  bool output_skb = false;
+  bool output_skb_shared_info = false;
+  bool output_skb_cb = false;
   bool output_stack = false;
   bool output_caller = false;
   bool output_json = false;
   std::string output = "text";
   std::uint32_t snaplen = 256;
   std::string output_file;
+  std::uint64_t output_file_max_size = 100;  // MB
+  std::uint32_t output_file_max_backups = 0;
+  std::uint32_t output_file_max_age = 0;  // days
+  bool output_file_compress = false;
   std::uint64_t output_limit_lines = 0;
   std::string colour = "auto";
   bool summary = false;
@@ -66,6 +76,8 @@ Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& hos
 
 // Which pods the options ask for; empty: they ask for none. EINVAL: the user's words are wrong.
 Result<PodQuery> pod_query_of(const TraceOptions& options);
+
+FileRotation rotation_of(const TraceOptions& options);
 
 Timestamp timestamp_of(const std::string& name);
 

@@ -38,6 +38,29 @@ Result<trace_bytes> read_bytes_head(const trace_record& raw, Bytes behind) {
   return head;
 }
 
+// Copies of structs, as far as they could be read.
+struct DumpBytes {
+  Bytes skb;
+  Bytes shared;
+  std::size_t whole = 0;  // with its head
+};
+
+Result<DumpBytes> read_dump_bytes(const trace_record& raw, Bytes behind) {
+  if (!(raw.flags & TRACE_HAS_DUMP))
+    return DumpBytes{};
+  trace_dump head{};
+  if (behind.size() < sizeof(head))
+    return broken("the head of its dump ends behind it");
+  std::memcpy(&head, behind.data(), sizeof(head));
+  const std::size_t room = std::size_t{head.skb_room} + head.shared_room;
+  if (room > behind.size() - sizeof(head) || head.skb_bytes > head.skb_room || head.shared_bytes > head.shared_room)
+    return broken("its dump of " + std::to_string(room) + " bytes ends behind it");
+  const Bytes copies = behind.subspan(sizeof(head), room);
+  return DumpBytes{.skb = copies.first(head.skb_bytes),
+                   .shared = copies.subspan(head.skb_room, head.shared_bytes),
+                   .whole = sizeof(head) + room};
+}
+
 void append16(std::vector<std::uint8_t>& bytes, unsigned value) {
   bytes.push_back(static_cast<std::uint8_t>(value >> 8));
   bytes.push_back(static_cast<std::uint8_t>(value));
@@ -133,6 +156,8 @@ Result<> Decoder::decode(Bytes record, PacketEvent& event) {
     captured = behind.subspan(sizeof(head), head.captured);
     behind = behind.subspan(sizeof(head) + head.room);
   }
+  const DumpBytes dump = TRY(read_dump_bytes(raw, behind));
+  behind = behind.subspan(dump.whole);
   if (raw.stack_len > behind.size())
     return broken("its stack of " + std::to_string(raw.stack_len) + " bytes ends behind it");
 
@@ -154,10 +179,25 @@ Result<> Decoder::decode(Bytes record, PacketEvent& event) {
   if (event.type == EventType::Drop)
     event.drop = drop_of(known(raw, TRACE_HAS_REASON, raw.drop_reason));
   read_values(values, event);
+  read_dump(dump.skb, dump.shared, event);
   read_frame(raw, head, captured, event.frame);
   event.tunnel = tunnels_ ? decode_tunnel(event.frame.bytes) : std::nullopt;
   read_stack(raw.flags & TRACE_HAS_STACK ? behind.first(raw.stack_len) : Bytes{}, event);
   return {};
+}
+
+void Decoder::read_dump(const Bytes& skb, const Bytes& shared, PacketEvent& event) const {
+  const auto fill = [](Dump& dump, const std::optional<DumpForm>& form, Bytes bytes) {
+    const auto* const data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    dump.form = form ? &*form : nullptr;
+    dump.bytes.assign(data, data + (form ? bytes.size() : 0));
+  };
+  fill(event.skb_dump, dumps_.skb, skb);
+  fill(event.shared_dump, dumps_.shared, shared);
+  event.control_words.reset();
+  if (!dumps_.control_words || skb.size() < *dumps_.control_words + sizeof(ControlWords))
+    return;
+  std::memcpy(&event.control_words.emplace(), skb.data() + *dumps_.control_words, sizeof(ControlWords));
 }
 
 void Decoder::read_values(Bytes bytes, PacketEvent& event) const {

@@ -33,6 +33,9 @@ public:
   // What the values behind a record are; at most TRACE_VALUES. To be called before the first record.
   void set_value_forms(std::vector<ValueForm> forms) { forms_ = std::move(forms); }
 
+  // What is told of the copies of structs behind a record. To be called before the first record.
+  void set_dump_forms(DumpForms forms) { dumps_ = std::move(forms); }
+
   // Whether to look for tunnels in the packet bytes of a record; there must be kTunnelBytes of them.
   void set_tunnels(bool wanted) { tunnels_ = wanted; }
 
@@ -40,6 +43,8 @@ public:
   std::int64_t realtime_offset() const { return realtime_offset_ns_; }
 
 private:
+  void read_dump(const std::span<const std::byte>& skb, const std::span<const std::byte>& shared,
+                 PacketEvent& event) const;
   void read_values(std::span<const std::byte> bytes, PacketEvent& event) const;
   Drop drop_of(std::optional<std::uint32_t> reason);
   void read_stack(std::span<const std::byte> addresses, PacketEvent& event);
@@ -51,6 +56,7 @@ private:
   const DropReasonNames& reason_names_;
   std::int64_t realtime_offset_ns_;
   std::vector<ValueForm> forms_;
+  DumpForms dumps_;
   bool tunnels_ = false;
   std::unordered_map<std::uint64_t, Symbol> symbols_;
   std::unordered_map<std::uint32_t, DropReasonName> reasons_;

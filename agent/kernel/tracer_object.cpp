@@ -66,6 +66,8 @@ void write_settings(tracer_bpf& raw, const TracerSettings& settings) {
   rodata.capture_caller = settings.capture_caller;
   rodata.capture_stack = settings.capture_stack;
   rodata.capture_bytes = settings.snaplen;
+  rodata.capture_skb = settings.capture_skb;
+  rodata.capture_shared = settings.capture_shared;
   rodata.has_budget = settings.has_budget;
   rodata.follow_packets = settings.follow_packets;
   // A quarter of the ring at most, so that a small ring does not fill before the reader is woken.

@@ -51,7 +51,9 @@ struct TracerSettings {
   bool capture_cgroup = false;
   bool capture_caller = false;
   bool capture_stack = false;
-  std::uint32_t snaplen = 0;  // packet bytes in each record; a multiple of 8, at most TRACE_MAX_SNAPLEN
+  bool capture_skb = false;     // a copy of the struct sk_buff in each record
+  bool capture_shared = false;  // a copy of its skb_shared_info
+  std::uint32_t snaplen = 0;    // packet bytes in each record; a multiple of 8, at most TRACE_MAX_SNAPLEN
   bool has_budget = false;
   bool follow_packets = true;            // off for drops only: each drop is a packet of its own
   std::uint32_t ring_bytes = 16U << 20;  // a power of two, at least a page

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/dump_form.h"
 #include "model/pod.h"
 #include "model/short_text.h"
 #include "model/symbol.h"
@@ -110,6 +111,7 @@ struct PacketEvent {
   std::uint32_t pid = 0;
   ShortText comm;
   std::optional<std::uint32_t> netns;
+  std::string_view netns_name = {};  // empty: not asked for or none; the session's to fill, good until the next event
   std::optional<std::uint64_t> netns_cookie;
   std::optional<std::uint64_t> cgroup_id;  // of the packet's socket, in cgroup2
   bool of_kernel_socket = false;           // that the kernel made for itself, as for a mount of NFS
@@ -126,9 +128,12 @@ struct PacketEvent {
   const Pod* source_pod = nullptr;  // whose the addresses in `tuple` are, among this node's pods
   const Pod* destination_pod = nullptr;
   std::optional<Drop> drop;
-  Frame frame;                       // without bytes unless they were asked for and the headers are known
-  std::vector<FieldValue> values;    // in the order in which they were asked for
-  std::vector<const Symbol*> stack;  // innermost first
+  Frame frame;  // without bytes unless they were asked for and the headers are known
+  Dump skb_dump = {};
+  Dump shared_dump = {};
+  std::optional<ControlWords> control_words = {};  // absent: not asked for
+  std::vector<FieldValue> values;                  // in the order in which they were asked for
+  std::vector<const Symbol*> stack;                // innermost first
 };
 
 // Why hits were not delivered; see docs/losses.md. Values follow enum trace_loss.

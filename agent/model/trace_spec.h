@@ -48,7 +48,10 @@ struct TraceSpec {
   std::uint32_t max_packets = 16384;  // followed at once
   std::uint32_t snaplen = 0;          // packet bytes with each event; a multiple of 8 up to 16384
   bool tuple = true;
-  bool tunnel = false;  // what tunnelled packets carry
+  bool tunnel = false;         // what tunnelled packets carry
+  bool skb_dump = false;       // the fields of each packet's struct sk_buff
+  bool shared_dump = false;    // those of its skb_shared_info
+  bool control_words = false;  // skb->cb as programs of TC see it
   bool caller = false;
   bool stack = false;
 };

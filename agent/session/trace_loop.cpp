@@ -161,8 +161,22 @@ void TraceLoop::deliver(PacketEvent& event) {
   }
   event.sequence = ++totals_.events;
   event.delta_ns = history_.since_last(event.packet, event.monotonic_ns);
+  event.netns_name = netns_name_of(event);
   trim_stack(event, stack_);
   parts_.sink.accept(event);
+}
+
+// A pod's namespace goes by the name of the pod: its runtime named the file after a random number.
+std::string_view TraceLoop::netns_name_of(const PacketEvent& event) {
+  if (!parts_.netns_names || !event.netns)
+    return {};
+  const Pod* const pod = event.pod.side == PodSide::Inside ? event.pod.pod : nullptr;
+  if (!pod || pod->host_network)
+    return parts_.netns_names->name_of(*event.netns, now_ns_);
+  pod_netns_ = pod->namespace_name;
+  pod_netns_ += '/';
+  pod_netns_ += pod->name;
+  return pod_netns_;
 }
 
 Result<> TraceLoop::follow_pods() {

@@ -12,6 +12,7 @@
 #include "decode/packet_history.h"
 #include "kernel/attached_probes.h"
 #include "kernel/followed_table.h"
+#include "kernel/netns_names.h"
 #include "kernel/record_ring.h"
 #include "kernel/tracer_object.h"
 #include "model/pod_totals.h"
@@ -40,7 +41,8 @@ struct TraceParts {
   AttachedProbes& probes;
   Decoder& decoder;
   Sink& sink;
-  PodWatch* pods = nullptr;  // null: nobody asks for pods
+  PodWatch* pods = nullptr;           // null: nobody asks for pods
+  NetnsNames* netns_names = nullptr;  // null: nobody asks for them
   // Ten times a second, and at the end; may be empty.
   std::function<void(const TraceTotals&)> on_totals = {};
 };
@@ -68,6 +70,7 @@ private:
   bool take(std::span<const std::byte> record);
   bool must_wait(std::span<const std::byte> record);
   void deliver(PacketEvent& event);
+  std::string_view netns_name_of(const PacketEvent& event);
   Result<> follow_pods();
   Result<> release(PodStage::Patience patience);
   Result<> keep_house(std::uint64_t now_ns);
@@ -87,6 +90,7 @@ private:
   std::function<void(const AttachProgress&)> on_progress_;
   FollowedTable followed_;
   PacketHistory history_;
+  std::string pod_netns_;  // name of the event's namespace, when it is a pod's
   PacketEvent event_;
   std::unique_ptr<RecordRing> ring_;
   TraceTotals totals_;

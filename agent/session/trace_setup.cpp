@@ -5,6 +5,7 @@
 #include <future>
 
 #include "base/clock.h"
+#include "decode/dump_layout.h"
 #include "decode/tunnel_headers.h"
 #include "filter/field_expression.h"
 #include "filter/packet_filter.h"
@@ -193,6 +194,9 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   });
   const auto types = TRY(KernelBtf::load(host, request));
   auto fields = TRY(compile_fields(spec, types.vmlinux()));
+  auto dumps =
+      TRY(lay_out_dumps({.skb = spec.skb_dump, .shared_info = spec.shared_dump, .control_words = spec.control_words},
+                        BtfTypes{types.vmlinux()}));
   auto functions = find_skb_functions(types);
   auto features = features_by_types(host, types.vmlinux());
   leave_out_trampolines_without_btf(host, features);
@@ -220,6 +224,8 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   settings.session = session.value_or(SessionKfuncs{});
   settings.field_filter = std::move(fields.filter);
   settings.values = std::move(fields.values.code);
+  settings.capture_skb = dumps.needs_skb();
+  settings.capture_shared = dumps.shared.has_value();
   settings.capture_stack = settings.capture_stack || needs_stack_for_caller(spec, *plan);
   auto tracer = TRY(load_tracer(settings, *plan));
   TRY(tracer.describe(*plan));
@@ -228,6 +234,7 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
       .symbols = std::move(symbols),
       .reasons = DropReasons::read(host, types),
       .value_forms = std::move(fields.values.forms),
+      .dump_forms = std::move(dumps),
       .plan = std::move(plan),
       .tracer = std::move(tracer),
       .tracefs = find_tracefs(host),
@@ -258,6 +265,7 @@ Result<std::unique_ptr<AttachedProbes>> attach_prepared(PreparedTrace& prepared,
 Decoder decoder_of(const PreparedTrace& prepared, const TraceSpec& spec) {
   Decoder decoder{*prepared.symbols, prepared.reasons, realtime_offset_ns()};
   decoder.set_value_forms(prepared.value_forms);
+  decoder.set_dump_forms(prepared.dump_forms);
   decoder.set_tunnels(spec.tunnel);
   return decoder;
 }

@@ -14,6 +14,7 @@
 #include "kernel/host_root.h"
 #include "kernel/kallsyms.h"
 #include "kernel/tracer_object.h"
+#include "model/dump_form.h"
 #include "model/kernel_features.h"
 #include "model/probe_plan.h"
 #include "model/trace_spec.h"
@@ -28,7 +29,8 @@ struct PreparedTrace {
   std::shared_ptr<const Kallsyms> symbols;
   DropReasons reasons;
   std::vector<ValueForm> value_forms;  // of spec.values
-  std::unique_ptr<ProbePlan> plan;     // its address stays, since attached probes refer to it
+  DumpForms dump_forms;
+  std::unique_ptr<ProbePlan> plan;  // its address stays, since attached probes refer to it
   TracerObject tracer;
   std::string tracefs;  // where kprobe_events is
 };

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "sink/dump_text.h"
 #include "sink/json_text.h"
 
 namespace skbtrail {
@@ -185,6 +186,10 @@ void put_context(TextBuffer& out, const PacketEvent& event) {
   put_json_name(out, event.comm.view());
   out.put(",\"netns\":");
   put_optional(out, event.netns);
+  if (!event.netns_name.empty()) {
+    out.put(",\"netns_name\":");
+    put_json_string(out, event.netns_name);
+  }
   if (event.netns_cookie) {
     out.put(",\"netns_cookie\":");
     out.put_dec(*event.netns_cookie);
@@ -263,6 +268,32 @@ void put_values(TextBuffer& out, const PacketEvent& event) {
   out.put('}');
 }
 
+void put_dump_string(TextBuffer& out, std::string_view key, const Dump& dump) {
+  if (!dump.form)
+    return;
+  out.put(key);
+  if (dump.bytes.empty())
+    return out.put("null");
+  out.put('"');
+  put_dump(out, dump);  // names of C and numbers: nothing that JSON would escape
+  out.put('"');
+}
+
+void put_dumps(TextBuffer& out, const PacketEvent& event) {
+  if (event.control_words) {
+    out.put(",\"cb\":");
+    char before = '[';
+    for (const std::uint32_t word : *event.control_words) {
+      out.put(before);
+      out.put_dec(word);
+      before = ',';
+    }
+    out.put(']');
+  }
+  put_dump_string(out, ",\"sk_buff\":", event.skb_dump);
+  put_dump_string(out, ",\"skb_shared_info\":", event.shared_dump);
+}
+
 void put_tunnel_object(TextBuffer& out, const PacketEvent& event) {
   if (!event.tunnel)
     return;
@@ -308,6 +339,7 @@ void JsonEvent::put(TextBuffer& out, const PacketEvent& event) {
   put_meta(out, event);
   put_tunnel_object(out, event);
   put_values(out, event);
+  put_dumps(out, event);
   put_outcome(out, event);
   out.put('}');
 }

@@ -20,6 +20,26 @@ bool is_regular(int fd) {
   return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
+std::uint64_t size_of(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+constexpr std::string_view kRotationCure =
+    ": rotating needs to rename and create files in its folder; choose another one, or no rotation with "
+    "--output-file-max-size 0";
+
+// Early, since the first rotation may be hours away.
+Result<> check_folder(const std::filesystem::path& path) {
+  const auto folder = folder_of(path);
+  if (::access(folder.c_str(), W_OK | X_OK) == 0)
+    return {};
+  const int err = errno;
+  auto error = fail(err, "rotate '" + path.string() + "'");
+  error.message += kRotationCure;
+  return error;
+}
+
 std::string_view cure(int err) {
   switch (err) {
     case ENOSPC:
@@ -34,12 +54,22 @@ std::string_view cure(int err) {
 
 }  // namespace
 
-Result<std::unique_ptr<Output>> Output::open(const std::filesystem::path& path) {
+Result<std::unique_ptr<Output>> Output::open(const std::filesystem::path& path, const FileRotation& rotation) {
   UniqueFd fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR)};
   if (const int err = errno; !fd)
     return fail(err, "open '" + path.string() + "' for writing");
   const int number = fd.get();
-  return std::unique_ptr<Output>(new Output(std::move(fd), number, path.string()));
+  std::unique_ptr<Output> output(new Output(std::move(fd), number, path.string()));
+  if (rotation.max_bytes == 0 || output->may_block_)
+    return output;
+  // Behind a link it is the file that is rotated, not the link.
+  std::error_code error;
+  auto real = std::filesystem::canonical(path, error);
+  if (error)
+    return fail(error.value(), "rotate '" + path.string() + "'");
+  TRY(check_folder(real));
+  output->rotate_with(rotation, real);
+  return output;
 }
 
 std::unique_ptr<Output> Output::borrow(int fd, std::string name) {
@@ -48,6 +78,50 @@ std::unique_ptr<Output> Output::borrow(int fd, std::string name) {
 
 Output::Output(UniqueFd owned, int fd, std::string name)
     : owned_(std::move(owned)), fd_(fd), name_(std::move(name)), may_block_(!is_regular(fd)) {}
+
+void Output::rotate_with(const FileRotation& rotation, const std::filesystem::path& path) {
+  backups_ = std::make_unique<BackupKeeper>(path, rotation.backups);
+  max_bytes_ = rotation.max_bytes;
+  file_bytes_ = size_of(fd_);
+  count_room();
+}
+
+std::vector<std::string> Output::finish_backups() {
+  return backups_ ? backups_->finish() : std::vector<std::string>{};
+}
+
+// A head that takes up a file leaves as much room again: otherwise every event would repeat it.
+void Output::count_room() {
+  if (!backups_)
+    return;
+  const std::uint64_t limit = std::max(max_bytes_, 2 * head_bytes_);
+  room_ = limit > file_bytes_ ? limit - file_bytes_ : 0;
+}
+
+// What stands before the last piece still goes into this file, the piece into the next one.
+void Output::start_next_file() {
+  if (error_ || file_bytes_ + piece_start_ <= head_bytes_)
+    return;
+  const std::string piece{text_.view().substr(piece_start_)};
+  text_.truncate(piece_start_);
+  write_out();
+  if (!error_)
+    switch_files();
+  text_.put(piece);
+}
+
+void Output::switch_files() {
+  auto next = backups_->next_file(fd_);
+  if (!next)
+    return fail_with("rotate '" + name_ + "'", next.error().code, kRotationCure);
+  owned_ = std::move(*next);
+  fd_ = owned_.get();
+  if (put_head_)
+    put_head_();
+  file_bytes_ = 0;
+  head_bytes_ = text_.size();
+  count_room();
+}
 
 Result<> Output::flush() {
   write_out();
@@ -61,9 +135,12 @@ void Output::write_out() {
   const auto first_missing = std::upper_bound(event_ends_.begin(), event_ends_.end(), written);
   events_written_ += static_cast<std::uint64_t>(first_missing - event_ends_.begin());
   if (error_ && error_->message.empty())
-    fail_with(error_->code);
+    fail_with("write '" + name_ + "'", error_->code, cure(error_->code));
+  file_bytes_ += written;
+  count_room();
   text_.clear();
   event_ends_.clear();
+  piece_start_ = 0;
 }
 
 // Bytes that went out; error_ has a code when that is not all of them.
@@ -100,11 +177,10 @@ bool Output::wait_until_writable() {
   return false;
 }
 
-void Output::fail_with(int err) {
-  const auto doing = "write '" + name_ + "'";
+void Output::fail_with(std::string_view doing, int err, std::string_view cure) {
   error_ = fail(err, doing);
   error_->message += "; events after " + std::to_string(events_written_) + " were not written";
-  error_->message += cure(err);
+  error_->message += cure;
 }
 
 }  // namespace skbtrail

@@ -4,6 +4,7 @@
 #include <bit>
 #include <utility>
 
+#include "sink/dump_text.h"
 #include "sink/notation.h"
 
 namespace skbtrail {
@@ -28,6 +29,7 @@ constexpr std::uint16_t kPacketDropCount = 4;
 constexpr std::uint32_t kAddedBytes = 18;
 constexpr char kNanoseconds = 9;  // 10^-9
 constexpr std::size_t kMaxComment = 4096;
+constexpr std::size_t kMaxNetnsName = 512;
 
 template <class Number>
 std::string_view bytes_of(const Number& number) {
@@ -52,6 +54,7 @@ void put_identity(TextBuffer& out, const PacketId& packet) {
 PcapngSink::PcapngSink(Output& output, const PcapngOptions& options)
     : output_(output), out_(output.text()), options_(options) {
   put_section();
+  output_.begin_files_with([this] { out_.put(lasting_.view()); });
 }
 
 void PcapngSink::accept(const PacketEvent& event) {
@@ -86,8 +89,7 @@ void PcapngSink::put_section() {
   if (!options_.application.empty())
     put_option(kSectionApplication, options_.application);
   put_option(kEnd, {});
-  end_block();
-  output_.end_line();
+  end_lasting_block();
 }
 
 void PcapngSink::put_interface(const PacketEvent& event, bool overflow) {
@@ -110,13 +112,17 @@ void PcapngSink::put_interface(const PacketEvent& event, bool overflow) {
   words_.clear();
   words_.put("network namespace ");
   words_.put_dec(event.netns.value_or(0));
+  if (!event.netns_name.empty()) {
+    words_.put(" (");
+    put_printable(words_, event.netns_name.substr(0, kMaxNetnsName));
+    words_.put(')');
+  }
   words_.put(", interface index ");
   words_.put_dec(event.ifindex.value_or(0));
   put_option(kInterfaceDescription, overflow ? std::string_view("too many interfaces to tell apart") : words_.view());
   put_option(kInterfaceResolution, {&kNanoseconds, 1});
   put_option(kEnd, {});
-  end_block();
-  output_.end_line();
+  end_lasting_block();
 }
 
 void PcapngSink::put_packet(const PacketEvent& event, std::uint32_t interface) {
@@ -169,9 +175,18 @@ std::string_view PcapngSink::comment_of(const PacketEvent& event) {
     words_.put(value.value ? std::string_view() : std::string_view("unknown"));
     put_value(words_, value);
   }
+  if (event.control_words) {
+    words_.put(", cb ");
+    put_control_words(words_, *event.control_words);
+  }
   for (const Symbol* frame : event.stack) {
     words_.put(frame == event.stack.front() ? std::string_view(", stack ") : std::string_view(" < "));
     put_symbol(words_, *frame);
+  }
+  for (const Dump* dump : {&event.skb_dump, &event.shared_dump}) {
+    if (dump->form)
+      words_.put(", ");
+    put_dump(words_, *dump);
   }
   return words_.view().substr(0, kMaxComment);
 }
@@ -189,6 +204,15 @@ void PcapngSink::end_block() {
   out_.put(bytes_of(length));
   out_.put(block_.view().substr(2 * sizeof(std::uint32_t)));
   out_.put(bytes_of(length));
+}
+
+// Kept only when it is written: should it begin a file, it must not be in that file's head as well.
+void PcapngSink::end_lasting_block() {
+  const std::size_t start = out_.size();
+  end_block();
+  const std::string block{out_.view().substr(start)};
+  output_.end_line();
+  lasting_.put(block);
 }
 
 void PcapngSink::put_option(std::uint16_t code, std::string_view value) {

@@ -43,6 +43,7 @@ private:
 
   void begin_block(std::uint32_t type);
   void end_block();
+  void end_lasting_block();
   void put_option(std::uint16_t code, std::string_view value);
   void put_u16(std::uint16_t value);
   void put_u32(std::uint32_t value);
@@ -53,6 +54,7 @@ private:
   PcapngOptions options_;
   TextBuffer words_{256};
   TextBuffer block_{4096};
+  TextBuffer lasting_;  // the blocks that every file begins with: packets name interfaces by number
   std::map<InterfaceKey, std::uint32_t> interfaces_;
   std::uint32_t next_interface_ = 0;
   std::uint64_t lost_ = 0;  // since the last packet

@@ -17,6 +17,7 @@ constexpr ColumnKind kLeastImportant[] = {ColumnKind::Mtu,    ColumnKind::Mark, 
 constexpr std::size_t kMinimumTuple = 33;  // "10.9.0.1:40512->10.9.0.2:80(tcp)"
 constexpr std::size_t kMaximumTuple = 49;  // two full IPv4 addresses with ports
 constexpr std::size_t kMinimumFunction = 24;
+constexpr std::size_t kNetnsName = 10;
 constexpr std::size_t kReadable = 16;  // a narrower column says nothing any more
 
 Column time_column(Timestamp timestamp) {
@@ -52,12 +53,19 @@ std::vector<Column> wanted_columns(const TextOptions& options) {
                        {.kind = ColumnKind::Mtu, .title = "MTU", .width = 5, .limit = 5, .right = true},
                        {.kind = ColumnKind::Length, .title = "LEN", .width = 5, .limit = 6, .right = true},
                    });
+  if (options.netns_name > 0)
+    columns.push_back({.kind = ColumnKind::NetnsName,
+                       .title = "NSNAME",
+                       .width = std::min(kNetnsName, options.netns_name),
+                       .limit = options.netns_name});
   if (options.tuple)
     columns.push_back({.kind = ColumnKind::Tuple, .title = "TUPLE", .width = kMinimumTuple, .limit = kMinimumTuple});
   if (options.tunnel)
     columns.push_back({.kind = ColumnKind::Tunnel, .title = "TUNNEL", .width = kMinimumTuple, .limit = kMaximumTuple});
   if (options.values)
     columns.push_back({.kind = ColumnKind::Values, .title = "VALUES", .width = kReadable, .limit = kMaximumTuple});
+  if (options.control_words)
+    columns.push_back({.kind = ColumnKind::ControlBlock, .title = "CB", .width = 21, .limit = kMaximumTuple});
   columns.push_back({.kind = ColumnKind::Function, .title = "FUNC", .width = kMinimumFunction, .limit = kNoLimit});
   if (options.caller)
     columns.push_back({.kind = ColumnKind::Caller, .title = "CALLER", .width = kMinimumFunction, .limit = kNoLimit});
@@ -115,7 +123,8 @@ ColumnPlan plan_columns(const TextOptions& options) {
   ColumnPlan plan{.columns = wanted_columns(options), .hidden = {}};
   if (options.width == 0) {
     for (Column& column : plan.columns)
-      column.limit = kNoLimit;
+      if (column.kind != ColumnKind::NetnsName)
+        column.limit = kNoLimit;
     return plan;
   }
   hide_until_it_fits(plan, options.width);

@@ -16,12 +16,14 @@ enum class Timestamp : std::uint8_t { None, Current, Relative, Absolute };
 
 struct TextOptions {
   Timestamp timestamp = Timestamp::None;
-  bool pod = false;  // POD
-  bool meta = true;  // NETNS MARK/x IFACE PROTO MTU LEN
+  bool pod = false;            // POD
+  bool meta = true;            // NETNS MARK/x IFACE PROTO MTU LEN
+  std::size_t netns_name = 0;  // NSNAME, at most so wide; 0: none
   bool tuple = true;
   bool tcp_flags = false;
   bool tunnel = false;
   bool values = false;  // of field expressions
+  bool control_words = false;
   bool caller = false;
   bool stack = false;
   bool colour = false;
@@ -37,6 +39,7 @@ enum class ColumnKind : std::uint8_t {
   Time,
   Pod,
   Netns,
+  NetnsName,
   Mark,
   Interface,
   Protocol,
@@ -45,6 +48,7 @@ enum class ColumnKind : std::uint8_t {
   Tuple,
   Tunnel,
   Values,
+  ControlBlock,
   Function,
   Caller,
 };

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "sink/drop_reason_text.h"
+#include "sink/dump_text.h"
 
 namespace skbtrail {
 
@@ -87,6 +88,7 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
       return cell.put_dec(event.pid);
     case ColumnKind::Pod: return put_pod(cell, event);
     case ColumnKind::Netns: return put_known(cell, event.netns);
+    case ColumnKind::NetnsName: return cell.put(event.netns_name);
     case ColumnKind::Mark: return cell.put_hex(event.mark);
     case ColumnKind::Interface: return put_interface(cell, event);
     case ColumnKind::Protocol:
@@ -97,6 +99,10 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
     case ColumnKind::Mtu: return put_known(cell, event.mtu);
     case ColumnKind::Length: return cell.put_dec(event.length);
     case ColumnKind::Values: return put_values(cell, event);
+    case ColumnKind::ControlBlock:
+      if (event.control_words)
+        put_control_words(cell, *event.control_words);
+      return;
     case ColumnKind::Function: return put_symbol(cell, *event.function);
     case ColumnKind::Caller:
       if (event.caller)
@@ -137,6 +143,12 @@ void TextSink::begin() {
   if (std::exchange(begun_, true))
     return;
   put_hidden_note();
+  put_titles();
+  output_.end_line();
+  output_.begin_files_with([this] { put_titles(); });
+}
+
+void TextSink::put_titles() {
   start_colour(kBold);
   for (const Column& column : plan_.columns) {
     const bool last = &column == &plan_.columns.back();
@@ -150,7 +162,6 @@ void TextSink::begin() {
   }
   end_colour();
   out_.put('\n');
-  output_.end_line();
 }
 
 void TextSink::put_hidden_note() {
@@ -178,6 +189,8 @@ void TextSink::accept(const PacketEvent& event) {
     put_advice(why);
   if (options_.stack)
     put_stack(event);
+  for (const Dump* dump : {&event.skb_dump, &event.shared_dump})
+    put_dump_lines(*dump);
   output_.end_event();
 }
 
@@ -324,6 +337,18 @@ void TextSink::put_stack(const PacketEvent& event) {
     put_cell(out_, cell_.view(), SIZE_MAX);
     out_.put('\n');
   }
+}
+
+// One line of a file, so that grep finds all of it.
+void TextSink::put_dump_lines(const Dump& dump) {
+  if (!dump.form)
+    return;
+  cell_.clear();
+  put_dump(cell_, dump);
+  out_.put_spaces(kIndent + 2);
+  at_ = kIndent + 2;
+  put_words(cell_.view(), kIndent + 4);
+  out_.put('\n');
 }
 
 // From where the line stands now; on a terminal, words that do not fit go on below, behind `indent` spaces.

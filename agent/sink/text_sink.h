@@ -41,8 +41,10 @@ private:
   void put_drop(const PacketEvent& event, const DropReasonText& why);
   void put_advice(const DropReasonText& why);
   void put_stack(const PacketEvent& event);
+  void put_dump_lines(const Dump& dump);
   void put_words(std::string_view text, std::size_t indent);
   void put_hidden_note();
+  void put_titles();
   void start_colour(std::string_view code);
   void end_colour();
   std::string_view cell_colour(ColumnKind kind, const PacketEvent& event);

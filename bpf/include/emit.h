@@ -14,6 +14,8 @@ const volatile bool capture_caller = false;
 const volatile bool capture_stack = false;
 const volatile bool capture_values = false;	/* of field expressions */
 const volatile __u32 capture_bytes = 0;		/* of the packet, at most; a multiple of 8 up to TRACE_MAX_SNAPLEN */
+const volatile bool capture_skb = false;	/* a copy of the struct */
+const volatile bool capture_shared = false;	/* a copy of its skb_shared_info */
 const volatile bool has_budget = false;
 const volatile __u64 wakeup_bytes = 1 << 20;
 
@@ -36,6 +38,35 @@ static __always_inline u64 values_bytes(void)
 static __always_inline u64 packet_bytes(void)
 {
 	return capture_bytes ? sizeof(struct trace_bytes) + capture_bytes : 0;
+}
+
+static __always_inline u32 skb_size(void)
+{
+	const u32 size = bpf_core_type_size(struct sk_buff);
+
+	return size > TRACE_SKB_COPY_BYTES ? TRACE_SKB_COPY_BYTES : size;
+}
+
+static __always_inline u32 shared_size(void)
+{
+	const u32 size = bpf_core_type_size(struct skb_shared_info);
+
+	return size > TRACE_SHARED_BYTES ? TRACE_SHARED_BYTES : size;
+}
+
+static __always_inline u32 skb_room(void)
+{
+	return capture_skb ? (skb_size() + 7) & ~7 : 0;
+}
+
+static __always_inline u32 shared_room(void)
+{
+	return capture_shared ? (shared_size() + 7) & ~7 : 0;
+}
+
+static __always_inline u64 dump_bytes(void)
+{
+	return capture_skb || capture_shared ? sizeof(struct trace_dump) + skb_room() + shared_room() : 0;
 }
 
 static __always_inline u64 stack_bytes(void)
@@ -155,7 +186,7 @@ struct emission {
 
 static __always_inline u64 record_bytes(void)
 {
-	return sizeof(struct trace_record) + values_bytes() + packet_bytes() + stack_bytes();
+	return sizeof(struct trace_record) + values_bytes() + packet_bytes() + dump_bytes() + stack_bytes();
 }
 
 static __always_inline void fill_values(struct trace_record *record, const struct packet *packet)
@@ -195,9 +226,23 @@ static __always_inline void fill_bytes(struct trace_record *record, const struct
 		bytes->captured = captured;
 }
 
+static __always_inline void fill_dump(struct trace_record *record, const struct packet *packet)
+{
+	struct trace_dump *dump = (void *)(record + 1) + values_bytes() + packet_bytes();
+	const struct sk_buff *copy = packet->copy;
+
+	*dump = (struct trace_dump){.skb_room = skb_room(), .shared_room = shared_room()};
+	record->flags |= TRACE_HAS_DUMP;
+	if (capture_skb && !bpf_probe_read_kernel(dump + 1, skb_size(), packet->scratch->skb))
+		dump->skb_bytes = skb_size();
+	if (capture_shared &&
+	    !bpf_probe_read_kernel((void *)(dump + 1) + skb_room(), shared_size(), copy->head + copy->end))
+		dump->shared_bytes = shared_size();
+}
+
 static __always_inline void fill_stack(struct trace_record *record, const struct packet *packet)
 {
-	void *stack = (void *)(record + 1) + values_bytes() + packet_bytes();
+	void *stack = (void *)(record + 1) + values_bytes() + packet_bytes() + dump_bytes();
 	const long bytes = bpf_get_stack(packet->ctx, stack, STACK_BYTES, 0);
 
 	if (bytes > 0) {
@@ -235,6 +280,8 @@ static __always_inline void emit(const struct packet *packet, struct trace_follo
 		fill_values(record, packet);
 	if (capture_bytes)
 		fill_bytes(record, packet);
+	if (capture_skb || capture_shared)
+		fill_dump(record, packet);
 	if (capture_stack)
 		fill_stack(record, packet);
 	bpf_ringbuf_submit(record, wakeup_flags(mine));

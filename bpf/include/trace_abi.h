@@ -16,6 +16,7 @@
 #define TRACE_FILTER_SCRATCH 128	/* working memory of a filter: M[16] and its spills */
 #define TRACE_SKB_COPY_BYTES 256	/* of a struct sk_buff; whatever lies behind is not copied */
 #define TRACE_EXPRESSION_SCRATCH 256	/* working memory of a field expression */
+#define TRACE_SHARED_BYTES 512	/* of a struct skb_shared_info; whatever lies behind is not copied */
 #define TRACE_VALUES 4		/* of expressions, in one record */
 
 /* Kinds of record. */
@@ -38,6 +39,7 @@ enum trace_record_flags {
 	TRACE_IS_CHILD = 1 << 9,	/* identity was inherited by copy, segment or fragment */
 	TRACE_HAS_VALUES = 1 << 10,	/* a struct trace_values follows the record */
 	TRACE_HAS_BYTES = 1 << 11,	/* a struct trace_bytes follows the record and its values, before any stack */
+	TRACE_HAS_DUMP = 1 << 16,	/* a struct trace_dump follows the record, its values and bytes, before any stack */
 	TRACE_HAS_CGROUP = 1 << 12,	/* cgroup_id: the packet has a socket, which belongs to a cgroup2 */
 	TRACE_KERNEL_SOCKET = 1 << 13,	/* the packet has a socket that the kernel made for itself; only when asked for */
 };
@@ -135,9 +137,20 @@ struct trace_bytes {
 	__u8 reserved[5];
 };
 
+/*
+ * Head of copies of the kernel's structs, which follow it: first the struct sk_buff, then its skb_shared_info. The rooms
+ * are multiples of 8.
+ */
+struct trace_dump {
+	__u16 skb_room;		/* 0: not asked for */
+	__u16 skb_bytes;	/* of them the struct's */
+	__u16 shared_room;	/* 0: not asked for */
+	__u16 shared_bytes;	/* 0: it could not be read */
+};
+
 struct trace_record {
 	__u16 type;		/* enum trace_record_type */
-	__u16 size;		/* whole record, with values, bytes and stack */
+	__u16 size;		/* whole record, with values, bytes, dump and stack */
 	__u32 flags;		/* enum trace_record_flags */
 	__u64 time_ns;		/* CLOCK_MONOTONIC */
 	__u64 head;		/* identity: skb->head when first seen ... */
@@ -160,7 +173,7 @@ struct trace_record {
 	__u16 protocol;		/* skb->protocol, host byte order */
 	__u16 vlan_tci;		/* host byte order */
 	__u16 l3_len;		/* valid bytes in l3 */
-	__u16 stack_len;	/* bytes of stack after this struct, values and bytes */
+	__u16 stack_len;	/* bytes of stack after this struct, values, bytes and dump */
 	char comm[TRACE_COMM_LEN];
 	char ifname[TRACE_IFNAME_LEN];
 	__u8 l3[TRACE_L3_BYTES];
@@ -170,6 +183,7 @@ struct trace_record {
 static_assert(sizeof(trace_function) == 8);
 static_assert(sizeof(trace_values) == 8 + 8 * TRACE_VALUES);
 static_assert(sizeof(trace_bytes) == 16);
+static_assert(sizeof(trace_dump) == 8);
 static_assert(sizeof(trace_place) == 16);
 static_assert(sizeof(trace_record) == 256, "wire layout changed: bump TRACE_ABI_VERSION");
 #else

@@ -23,6 +23,7 @@ RESERVED = [
     (re.compile(r"<grpc|\.pb\.h[>\"]"), {"pods"}, "pods/ alone knows gRPC"),
     (re.compile(r"<yaml-cpp/"), {"app", "kube"}, "app/ and kube/ alone read files of configuration"),
     (re.compile(r"<CLI/"), {"app", ""}, "app/ alone knows the command line"),
+    (re.compile(r"<zlib\.h>"), {"sink"}, "sink/ alone compresses"),
     (re.compile(r"<prometheus/"), {"sink", "monitor"}, "sink/ and monitor/ alone know prometheus-cpp"),
     (re.compile(r"<httplib"), {"api", "kube"}, "api/ and kube/ alone know HTTP"),
     (re.compile(r"<openssl/"), {"api", "kube"}, "api/ and kube/ alone know TLS"),

@@ -180,6 +180,21 @@ public:
     raw.size = static_cast<std::uint16_t>(raw.size + sizeof(frame) + room);
     return *this;
   }
+  // Copies of structs, each in a room of whole words.
+  RecordBuilder& with_dump(const PacketBytes& skb, const PacketBytes& shared) {
+    raw.flags |= TRACE_HAS_DUMP;
+    const auto room = [](const PacketBytes& bytes) { return static_cast<std::uint16_t>((bytes.size() + 7) / 8 * 8); };
+    dump = {.skb_room = room(skb),
+            .skb_bytes = static_cast<std::uint16_t>(skb.size()),
+            .shared_room = room(shared),
+            .shared_bytes = static_cast<std::uint16_t>(shared.size())};
+    dump_bytes = skb;
+    dump_bytes.resize(dump.skb_room);
+    dump_bytes.insert(dump_bytes.end(), shared.begin(), shared.end());
+    dump_bytes.resize(std::size_t{dump.skb_room} + dump.shared_room);
+    raw.size = static_cast<std::uint16_t>(raw.size + sizeof(dump) + dump_bytes.size());
+    return *this;
+  }
   // A tag that the kernel carries beside the frame.
   RecordBuilder& tagged(std::uint16_t tci) {
     raw.flags |= TRACE_HAS_VLAN;
@@ -201,6 +216,10 @@ public:
       append(&frame, sizeof(frame));
       append(frame_bytes.data(), frame_bytes.size());
     }
+    if (raw.flags & TRACE_HAS_DUMP) {
+      append(&dump, sizeof(dump));
+      append(dump_bytes.data(), dump_bytes.size());
+    }
     append(stack.data(), stack.size() * sizeof(std::uint64_t));
     return all;
   }
@@ -209,6 +228,8 @@ public:
   trace_values values{};
   trace_bytes frame{};
   PacketBytes frame_bytes;
+  trace_dump dump{};
+  PacketBytes dump_bytes;
   std::vector<std::uint64_t> stack;
 
 private:

@@ -158,3 +158,31 @@ TEST_CASE("pods are asked for by name and by labels, and the filter is left alon
   REQUIRE(none);
   CHECK(none->empty());
 }
+
+TEST_CASE("what is said about rotation and names without the flag that they belong to is refused") {
+  CHECK(refuses({"--output-file-max-size", "10"}));
+  CHECK(refuses({"--output-file-max-backups", "10"}));
+  CHECK(refuses({"--output-file-max-age", "10"}));
+  CHECK(refuses({"--output-file-compress"}));
+  CHECK(refuses({"--netns-names-max-length", "10"}));
+  CHECK(refuses({"--output-netns-names", "--netns-names-max-length", "256"}));
+  CHECK(refuses({"--output-file", "x", "--output-file-max-size", "1048577"}));
+  CHECK(refuses({"--output-file", "x", "--output-file-max-size", "-1"}));
+}
+
+TEST_CASE("a file is rotated at 100 MB, or as it is said") {
+  const auto usual = rotation_of(CommandLine({"--output-file", "x"}).options);
+  CHECK(usual.max_bytes == 100ULL << 20);
+  CHECK(usual.backups.max_count == 0);
+  CHECK_FALSE(usual.backups.compress);
+  const auto never = rotation_of(CommandLine({"--output-file", "x", "--output-file-max-size", "0"}).options);
+  CHECK(never.max_bytes == 0);
+  const auto own =
+      rotation_of(CommandLine({"--output-file", "x", "--output-file-max-size", "1", "--output-file-max-backups", "3",
+                               "--output-file-max-age", "7", "--output-file-compress"})
+                      .options);
+  CHECK(own.max_bytes == 1ULL << 20);
+  CHECK(own.backups.max_count == 3);
+  CHECK(own.backups.max_age_days == 7);
+  CHECK(own.backups.compress);
+}

@@ -1,6 +1,8 @@
 #include "decode/decoder.h"
 
 #include <catch2/catch.hpp>
+#include <cstddef>
+#include <cstring>
 
 #include "support/record_builder.h"
 
@@ -293,4 +295,55 @@ TEST_CASE("a clock that steps back before the boot does not break the decoder") 
   Bench bench;
   bench.decoder.set_realtime_offset(-1'000);
   CHECK(bench.decoded(a_record()).realtime_ns == 999'999'000);
+}
+
+namespace {
+
+DumpForms all_forms() {
+  return {
+      .skb = DumpForm{.type = "struct sk_buff", .fields = {{.path = "len", .bits = 32}}, .count = {}},
+      .shared = DumpForm{.type = "struct skb_shared_info", .fields = {{.path = "nr_frags", .bits = 8}}, .count = {}},
+      .control_words = 4};
+}
+
+}  // namespace
+
+TEST_CASE("the decoder refuses a dump that ends behind its record or claims more than its room") {
+  auto record = a_record().with_dump(PacketBytes(24, 1), PacketBytes(9, 2));
+  record.dump.shared_room = 4096;
+  CHECK(Bench().error_of(record.bytes()) == "decode record: its dump of 4120 bytes ends behind it");
+  record.dump.shared_room = 16;
+  record.dump.skb_bytes = 25;
+  CHECK(Bench().error_of(record.bytes()) == "decode record: its dump of 40 bytes ends behind it");
+  auto alone = a_record().bytes();
+  const std::uint32_t flags = TRACE_HAS_DUMP;
+  std::memcpy(alone.data() + offsetof(trace_record, flags), &flags, sizeof(flags));
+  CHECK(Bench().error_of(alone) == "decode record: the head of its dump ends behind it");
+}
+
+TEST_CASE("copies of structs stand between the packet's bytes and its stack, as far as they could be read") {
+  Bench bench;
+  bench.decoder.set_dump_forms(all_forms());
+  PacketBytes skb(30, 0);
+  skb[0] = 84;
+  skb[4] = 42;
+  const auto& event = bench.decoded(a_record().with_bytes({1, 2}, false).with_dump(skb, {3}).with_stack({0x1000}));
+  CHECK(event.skb_dump.bytes == skb);
+  REQUIRE(event.skb_dump.form);
+  CHECK(event.skb_dump.form->type == "struct sk_buff");
+  CHECK(event.shared_dump.bytes == std::vector<std::uint8_t>{3});
+  CHECK(event.control_words == ControlWords{42, 0, 0, 0, 0});
+  CHECK(event.stack.size() == 1);
+  const auto& unread = bench.decoded(a_record().with_dump(PacketBytes(8, 1), {}));
+  CHECK(unread.shared_dump.bytes.empty());
+  CHECK(unread.shared_dump.form);
+  CHECK_FALSE(unread.control_words);
+}
+
+TEST_CASE("a dump that nobody asked for is nothing") {
+  Bench bench;
+  const auto& event = bench.decoded(a_record().with_dump(PacketBytes(64, 1), PacketBytes(64, 1)));
+  CHECK_FALSE(event.skb_dump.form);
+  CHECK(event.skb_dump.bytes.empty());
+  CHECK_FALSE(event.control_words);
 }

@@ -182,3 +182,19 @@ TEST_CASE("a tunnel is told with its inner tuple") {
   CHECK(tunnel.at("tuple").at("dport") == 2);
   CHECK_FALSE(written(an_event()).contains("tunnel"));
 }
+
+TEST_CASE("a name of a network namespace, words of cb and structs are there when they were asked for") {
+  const DumpForm form{.type = "struct sk_buff", .fields = {{.path = "len", .bits = 8}}, .count = {}};
+  auto builder = an_event();
+  for (const char* key : {"netns_name", "cb", "sk_buff", "skb_shared_info"})
+    CHECK_FALSE(written(builder).contains(key));
+  builder.event().netns_name = "bl\"ue";
+  builder.event().control_words = ControlWords{1, 2, 3, 4, UINT32_MAX};
+  builder.event().skb_dump = {.form = &form, .bytes = {84}};
+  builder.event().shared_dump = {.form = &form, .bytes = {}};
+  const json line = written(builder);
+  CHECK(line.at("netns_name") == "bl\"ue");
+  CHECK(line.at("cb") == json{1, 2, 3, 4, UINT32_MAX});
+  CHECK(line.at("sk_buff") == "(struct sk_buff){.len = 84}");
+  CHECK(line.at("skb_shared_info").is_null());
+}

@@ -1,12 +1,15 @@
 #include "sink/output.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "base/clock.h"
@@ -178,4 +181,183 @@ TEST_CASE("a full buffer goes out without a flush") {
   REQUIRE(output);
   put_event(**output, std::string(Output::kBufferBytes, 'x'));
   CHECK(std::filesystem::file_size(directory.path / "trace") == Output::kBufferBytes);
+}
+
+namespace {
+
+FileRotation rotation_at(std::uint64_t bytes, const BackupRules& rules = {}) {
+  return {.max_bytes = bytes, .backups = rules};
+}
+
+// {file: content}, compressed ones as they are.
+std::map<std::string, std::string> files_in(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    files[entry.path().filename().string()] = content_of(entry.path());
+  return files;
+}
+
+std::string unzipped(const std::filesystem::path& path) {
+  gzFile file = ::gzopen(path.c_str(), "rb");
+  REQUIRE(file);
+  char bytes[4096];
+  const int count = ::gzread(file, bytes, sizeof(bytes));
+  ::gzclose(file);
+  REQUIRE(count >= 0);
+  return {bytes, static_cast<std::size_t>(count)};
+}
+
+}  // namespace
+
+TEST_CASE("a file in a folder where nothing can be created is refused at once, unless it is not rotated") {
+  if (::geteuid() == 0) {
+    WARN("root may write everywhere: tried on /proc");
+    const auto output = Output::open("/proc/self/comm", rotation_at(10));
+    REQUIRE_FALSE(output);
+    CHECK(output.error().message.find("rotate '/proc/") == 0);
+    CHECK(output.error().message.find("--output-file-max-size 0") != std::string::npos);
+    return;
+  }
+  TemporaryDirectory directory;
+  const auto path = directory.path / "trace";
+  REQUIRE(Output::open(path));
+  REQUIRE(::chmod(directory.path.c_str(), 0500) == 0);
+  CHECK(Output::open(path));
+  CHECK_FALSE(Output::open(path, rotation_at(10)));
+  REQUIRE(::chmod(directory.path.c_str(), 0700) == 0);
+}
+
+TEST_CASE("a folder that goes away while tracing ends it with the file, the last event written and a cure") {
+  TemporaryDirectory directory;
+  const auto folder = directory.path / "gone";
+  std::filesystem::create_directory(folder);
+  auto output = Output::open(folder / "trace", rotation_at(4));
+  REQUIRE(output);
+  put_event(**output, "one\n");
+  REQUIRE((*output)->flush());
+  std::filesystem::remove_all(folder);
+  put_event(**output, "two\n");
+  const auto done = (*output)->flush();
+  REQUIRE_FALSE(done);
+  CHECK(done.error().message.find("rotate '") == 0);
+  CHECK(done.error().message.find("events after 1 were not written") != std::string::npos);
+  CHECK(done.error().message.find("--output-file-max-size 0") != std::string::npos);
+}
+
+TEST_CASE("a full file becomes a backup, every file begins with the head, and no piece is parted or lost") {
+  TemporaryDirectory directory;
+  auto output = Output::open(directory.path / "trace.txt", rotation_at(20));
+  REQUIRE(output);
+  (*output)->text().put("head\n");
+  (*output)->end_line();
+  (*output)->begin_files_with([&] { (*output)->text().put("head\n"); });
+  std::string expected;
+  for (int event = 10; event < 60; ++event) {
+    const std::string line = "event " + std::to_string(event) + "\n";
+    put_event(**output, line);
+    expected += line;
+    if (event % 7 == 0)
+      REQUIRE((*output)->flush());
+  }
+  REQUIRE((*output)->flush());
+  CHECK((*output)->events_written() == 50);
+  std::string seen;
+  const auto files = files_in(directory.path);
+  CHECK(files.size() == 50);
+  for (const auto& [name, content] : files) {
+    CHECK(content.size() <= 20);
+    CHECK(content.substr(0, 5) == "head\n");
+    seen += content.substr(5);
+  }
+  CHECK(seen == expected);  // by name, and the newest, without a time in it, is the last
+}
+
+TEST_CASE("a piece that is larger than a file has one of its own") {
+  TemporaryDirectory directory;
+  auto output = Output::open(directory.path / "trace", rotation_at(10));
+  REQUIRE(output);
+  const std::string large(100, 'x');
+  for (const auto& piece : {std::string("a\n"), large, std::string("b\n"), large})
+    put_event(**output, piece);
+  REQUIRE((*output)->flush());
+  CHECK((*output)->events_written() == 4);
+  const auto files = files_in(directory.path);
+  CHECK(files.size() == 4);
+  CHECK(files.at("trace") == large);
+}
+
+TEST_CASE("what a file had before counts, and a file behind a link is rotated instead of the link") {
+  TemporaryDirectory directory;
+  std::filesystem::create_directory(directory.path / "real");
+  std::ofstream(directory.path / "real/trace") << "older text\n";
+  REQUIRE(::chmod((directory.path / "real/trace").c_str(), 0640) == 0);
+  std::filesystem::create_symlink("real/trace", directory.path / "link");
+  auto output = Output::open(directory.path / "link", rotation_at(12));
+  REQUIRE(output);
+  put_event(**output, "new\n");
+  REQUIRE((*output)->flush());
+  CHECK(std::filesystem::is_symlink(directory.path / "link"));
+  const auto files = files_in(directory.path / "real");
+  REQUIRE(files.size() == 2);
+  CHECK(files.at("trace") == "new\n");
+  struct stat status {};
+  REQUIRE(::stat((directory.path / "real/trace").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0640);
+}
+
+TEST_CASE("a device is not rotated") {
+  auto output = Output::open("/dev/null", rotation_at(1));
+  REQUIRE(output);
+  put_event(**output, "one\n");
+  put_event(**output, "two\n");
+  CHECK((*output)->flush());
+  CHECK((*output)->finish_backups().empty());
+}
+
+TEST_CASE("only so many backups are kept, compressed and readable by their owner only") {
+  TemporaryDirectory directory;
+  auto output = Output::open(directory.path / "trace.json", rotation_at(4, {.max_count = 2, .compress = true}));
+  REQUIRE(output);
+  for (const char* text : {"one\n", "two\n", "3..\n", "4..\n", "5..\n"})
+    put_event(**output, text);
+  REQUIRE((*output)->flush());
+  CHECK((*output)->finish_backups().empty());
+  auto files = files_in(directory.path);
+  REQUIRE(files.size() == 3);
+  CHECK(files.at("trace.json") == "5..\n");
+  files.erase("trace.json");
+  std::string seen;
+  for (const auto& [name, content] : files) {
+    CHECK(name.substr(name.size() - 8) == ".json.gz");
+    seen += unzipped(directory.path / name);
+    struct stat status {};
+    REQUIRE(::stat((directory.path / name).c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+  }
+  CHECK(seen == "3..\n4..\n");
+}
+
+TEST_CASE("a backup that cannot be compressed stays as it is, and that is told") {
+  TemporaryDirectory directory;
+  auto output = Output::open(directory.path / "trace", rotation_at(4, {.compress = true}));
+  REQUIRE(output);
+  put_event(**output, "one\n");
+  REQUIRE((*output)->flush());
+  const rlimit none{.rlim_cur = 6, .rlim_max = RLIM_INFINITY};
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, SIG_IGN);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &none) == 0);
+  put_event(**output, "two\n");
+  const auto flushed = (*output)->flush();
+  const auto remarks = (*output)->finish_backups();
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK(flushed);
+  REQUIRE(remarks.size() == 1);
+  CHECK(remarks[0].find("compress '") == 0);
+  CHECK(remarks[0].find("; it stays as it is") != std::string::npos);
+  const auto files = files_in(directory.path);
+  CHECK(files.size() == 2);
+  for (const auto& [name, content] : files)
+    CHECK((content == "one\n" || content == "two\n"));
 }

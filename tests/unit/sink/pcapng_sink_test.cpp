@@ -1,7 +1,10 @@
 #include "sink/pcapng_sink.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -170,4 +173,40 @@ TEST_CASE("too many interfaces share the last one") {
   const auto blocks = file.blocks();
   CHECK(packet_of(blocks.back()).interface == PcapngSink::kMaxInterfaces);
   CHECK(blocks[blocks.size() - 2].type == 6);
+}
+
+TEST_CASE("each file of a rotated capture is complete by itself: section, and every interface under its number") {
+  char name[] = "/tmp/skbtrail-pcapng-XXXXXX";
+  REQUIRE(::mkdtemp(name) != nullptr);
+  {
+    auto output = Output::open(std::filesystem::path(name) / "trace.pcapng", {.max_bytes = 1500});
+    REQUIRE(output);
+    PcapngSink sink{**output, {.snaplen = 128, .application = "skbtrail"}};
+    for (std::uint32_t at = 0; at < 40; ++at) {
+      auto event = an_event();
+      sink.accept(with_frame(event.on_device(2, "eth0", 1500).in_netns(at / 10 + 1), 128));
+    }
+    REQUIRE(sink.flush());
+  }
+  std::size_t packets = 0;
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(name)) {
+    std::ifstream file(entry.path());
+    const auto blocks = blocks_of({std::istreambuf_iterator<char>(file), {}});
+    ++files;
+    CHECK(std::filesystem::file_size(entry.path()) <= 1500);
+    REQUIRE(blocks.size() > 2);
+    CHECK(blocks[0].type == 0x0A0D0D0A);
+    std::uint32_t interfaces = 0;
+    for (const auto& block : blocks) {
+      interfaces += block.type == 1 ? 1 : 0;
+      if (block.type != 6)
+        continue;
+      ++packets;
+      CHECK(packet_of(block).interface < interfaces);
+    }
+  }
+  std::filesystem::remove_all(name);
+  CHECK(files > 4);
+  CHECK(packets == 40);
 }

@@ -258,3 +258,30 @@ TEST_CASE("a terminal shortens a long pod in the middle, a file does not") {
   CHECK(terminal.last().find(name) == std::string::npos);
   CHECK(terminal.last().find("shop/web-xxxxxxx~xxxxxxxxxxxxx-0 ") != std::string::npos);
 }
+
+TEST_CASE("names of network namespaces are cut to what was asked for, also in a file") {
+  Page page({.meta = false, .netns_name = 12, .tuple = false});
+  auto event = an_event();
+  event.event().netns_name = "cni-0123456789abcdef";
+  page.sink.accept(event);
+  event.event().netns_name = {};
+  page.sink.accept(event);
+  const auto lines = page.lines();
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].find(" NSNAME ") != std::string::npos);
+  CHECK(lines[1].find(" cni-01~bcdef ") != std::string::npos);
+  CHECK(lines[2].find(" - ") != std::string::npos);
+}
+
+TEST_CASE("structs stand below their line, each in one line of a file, and words of cb in a column") {
+  const DumpForm form{.type = "struct sk_buff", .fields = {{.path = "len", .bits = 8}}, .count = {}};
+  Page page({.meta = false, .tuple = false, .control_words = true});
+  auto event = an_event();
+  event.event().skb_dump = {.form = &form, .bytes = {84}};
+  event.event().control_words = ControlWords{0, 42, 0, 0, 0};
+  page.sink.accept(event);
+  const auto lines = page.lines();
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[1].find(" [0x0,0x2a,0x0,0x0,0x0] ip_rcv") != std::string::npos);
+  CHECK(lines[2] == "         (struct sk_buff){.len = 84}");
+}
