@@ -21,7 +21,7 @@
 #include "model/task_place.h"
 #include "pods/container_runtime.h"
 #include "pods/interface_memory.h"
-#include "pods/netns_names.h"
+#include "pods/netns_arrivals.h"
 #include "pods/pod_index.h"
 #include "pods/runtime_socket.h"
 #include "pods/sandbox_table.h"
@@ -127,7 +127,7 @@ private:
   // Of the thread `pods` alone.
   UniqueFd inotify_;  // of the netns folder, once there is one
   SandboxTable table_;
-  NetnsNames names_;
+  NetnsArrivals names_;
   std::vector<TaskPlace> tasks_;  // as they were last; empty while every pod has its namespace
   std::optional<SteadyTime> tasks_read_ = {};
   bool tasks_refused_ = false;

@@ -1,4 +1,4 @@
-#include "pods/netns_names.h"
+#include "pods/netns_arrivals.h"
 
 #include <sys/stat.h>
 
@@ -30,7 +30,7 @@ std::uint32_t mounted_inum(const std::filesystem::path& name, dev_t folder) {
 
 }  // namespace
 
-void NetnsNames::look(std::chrono::steady_clock::time_point now) {
+void NetnsArrivals::look(std::chrono::steady_clock::time_point now) {
   struct stat folder {};
   std::map<std::string, Name> found;
   if (!folder_.empty() && ::stat(folder_.c_str(), &folder) == 0) {
@@ -51,7 +51,7 @@ void NetnsNames::look(std::chrono::steady_clock::time_point now) {
   has_looked_ = true;
 }
 
-std::vector<std::uint32_t> NetnsNames::fresh() const {
+std::vector<std::uint32_t> NetnsArrivals::fresh() const {
   std::vector<std::uint32_t> inums;
   for (const auto& [name, one] : names_)
     if (!one.is_old && one.inum != 0)

@@ -1,4 +1,4 @@
-#include "pods/netns_names.h"
+#include "pods/netns_arrivals.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -34,11 +34,11 @@ const std::chrono::steady_clock::time_point kStart{1h};
 }  // namespace
 
 TEST_CASE("without a folder nothing is new, and all of one that comes later is") {
-  NetnsNames nowhere{{}};
+  NetnsArrivals nowhere{{}};
   nowhere.look(kStart);
   CHECK(nowhere.fresh().empty());
   const Folder folder;
-  NetnsNames names{folder.path + "/later"};
+  NetnsArrivals names{folder.path + "/later"};
   names.look(kStart);
   std::filesystem::rename(folder.path, folder.path + "x");
   std::filesystem::create_directory(folder.path);
@@ -52,7 +52,7 @@ TEST_CASE("without a folder nothing is new, and all of one that comes later is")
 TEST_CASE("what is there at the first look is old") {
   const Folder folder;
   folder.mount("cni-0");
-  NetnsNames names{folder.path};
+  NetnsArrivals names{folder.path};
   names.look(kStart);
   CHECK(names.fresh().empty());
   names.look(kStart + 1s);
@@ -61,7 +61,7 @@ TEST_CASE("what is there at the first look is old") {
 
 TEST_CASE("a new name is new once a namespace is there, for a minute, and until it goes") {
   const Folder folder;
-  NetnsNames names{folder.path};
+  NetnsArrivals names{folder.path};
   names.look(kStart);
   std::ofstream(folder.path + "/cni-1") << "";
   names.look(kStart);
@@ -84,7 +84,7 @@ TEST_CASE("a new name is new once a namespace is there, for a minute, and until 
 
 TEST_CASE("only names that runtimes give are those of pods") {
   const Folder folder;
-  NetnsNames names{folder.path};
+  NetnsArrivals names{folder.path};
   names.look(kStart);
   for (const char* other :
        {"by-hand", "0f3c5b0e-6a1d-4a39-9c1e-1b2c3d4e5f6", "0f3c5b0e_6a1d_4a39_9c1e_1b2c3d4e5f60", "cni"})

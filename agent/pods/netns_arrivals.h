@@ -1,5 +1,5 @@
 #pragma once
-// NetnsNames: which names in the folder of network namespaces are new, among those that container runtimes give. A
+// NetnsArrivals: which names in the folder of network namespaces are new, among those that container runtimes give. A
 // pod's namespace gets its name there first, then its network, then its sandbox, and only then does the runtime tell of
 // it: what is new is a pod on its way.
 
@@ -15,7 +15,7 @@
 namespace skbtrail {
 
 // Used by one thread.
-class NetnsNames final {
+class NetnsArrivals final {
 public:
   // A name that is older is not a pod's, or of one that failed.
   static constexpr std::chrono::seconds kNew{60};
@@ -23,7 +23,7 @@ public:
   static constexpr std::size_t kMaxNames = 8'192;
 
   // Empty: there is no such folder, and nothing is ever new.
-  explicit NetnsNames(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit NetnsArrivals(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   // What is there at the first call is old. The folder may come later.
   void look(std::chrono::steady_clock::time_point now);
