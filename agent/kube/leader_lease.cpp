@@ -1,7 +1,5 @@
 #include "kube/leader_lease.h"
 
-#include <pthread.h>
-
 #include <cstdio>
 #include <utility>
 
@@ -14,7 +12,6 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{4};  // two tries before the renew deadline is over
 constexpr std::chrono::seconds kLastPatience{2};
-constexpr std::chrono::milliseconds kTellAgain{10};
 
 // metav1.MicroTime.
 std::string micro_time() {
@@ -37,11 +34,7 @@ LeaderLease::LeaderLease(std::shared_ptr<ApiEndpoint> endpoint, Settings setting
       settings_(std::move(settings)),
       client_(endpoint_, kPatience),
       state_(settings_.me, settings_.times) {
-  thread_ = std::thread([this] {
-    ::pthread_setname_np(::pthread_self(), "kube-lease");
-    run();
-    ended_ = true;
-  });
+  thread_.start("kube-lease", [this] { run(); });
 }
 
 LeaderLease::~LeaderLease() {
@@ -50,11 +43,7 @@ LeaderLease::~LeaderLease() {
     stopping_ = true;
   }
   changed_.notify_all();
-  while (!ended_) {
-    client_.interrupt();
-    std::this_thread::sleep_for(kTellAgain);
-  }
-  thread_.join();
+  thread_.join(client_);
   try {
     give_back();
   } catch (...) {  // not given back, it runs out

@@ -2,18 +2,17 @@
 // LeaderLease: one of all agents is the leader, by a Lease. It is asked for only while somebody wants to lead, so that
 // a cluster at rest makes no requests for it.
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "base/log_level.h"
 #include "kube/api_client.h"
 #include "kube/lease_state.h"
+#include "kube/request_thread.h"
 
 namespace skbtrail {
 
@@ -58,8 +57,7 @@ private:
   bool stopping_ = false;
   bool was_leader_ = false;
   std::string told_;  // of the last failure
-  std::atomic<bool> ended_ = false;
-  std::thread thread_;
+  RequestThread thread_;
 };
 
 }  // namespace skbtrail

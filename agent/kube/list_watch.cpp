@@ -1,7 +1,5 @@
 #include "kube/list_watch.h"
 
-#include <pthread.h>
-
 #include <utility>
 
 #include "base/json_value.h"
@@ -12,9 +10,6 @@ namespace skbtrail {
 namespace {
 
 using nlohmann::json;
-
-// Of a thread that is asked to end: how often it is told so.
-constexpr std::chrono::milliseconds kTellAgain{10};
 
 // A watch that told nothing and ended sooner did not work, whatever the server says of it.
 constexpr std::chrono::seconds kLasted{5};
@@ -46,25 +41,16 @@ ListWatch::ListWatch(std::shared_ptr<ApiEndpoint> endpoint, Settings settings, W
       client_(std::move(endpoint)),
       backoff_(settings_.least_wait, settings_.most_wait, settings_.seed),
       random_(settings_.seed + 1) {
-  thread_ = std::thread([this] {
-    ::pthread_setname_np(::pthread_self(), settings_.name.substr(0, 15).c_str());
-    run();
-    ended_ = true;
-  });
+  thread_.start(settings_.name, [this] { run(); });
 }
 
-// An interruption may come just before a request begins to read, and be lost: it is repeated.
 ListWatch::~ListWatch() {
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
   }
   stopped_.notify_all();
-  while (!ended_) {
-    client_.interrupt();
-    std::this_thread::sleep_for(kTellAgain);
-  }
-  thread_.join();
+  thread_.join(client_);
 }
 
 std::string ListWatch::trouble() const {

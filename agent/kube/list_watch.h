@@ -9,12 +9,12 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/result.h"
 #include "kube/api_client.h"
 #include "kube/backoff.h"
+#include "kube/request_thread.h"
 
 namespace skbtrail {
 
@@ -75,11 +75,10 @@ private:
   std::atomic<bool> listed_ = false;
   std::atomic<bool> asked_ = false;
   std::atomic<bool> stopping_ = false;
-  std::atomic<bool> ended_ = false;
   mutable std::mutex mutex_;
   std::condition_variable stopped_;
   std::string trouble_;
-  std::thread thread_;
+  RequestThread thread_;
 };
 
 }  // namespace skbtrail

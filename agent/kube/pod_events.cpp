@@ -1,7 +1,5 @@
 #include "kube/pod_events.h"
 
-#include <pthread.h>
-
 #include <array>
 #include <charconv>
 #include <functional>
@@ -19,7 +17,6 @@ namespace {
 
 // How soon a pod that loses packets is told of.
 constexpr std::chrono::milliseconds kTurn{1000};
-constexpr std::chrono::milliseconds kTellAgain{10};
 // Of an Event's message; the API server refuses more.
 constexpr std::size_t kMostMessage = 1024;
 constexpr std::size_t kMostPodInName = 180;
@@ -72,25 +69,16 @@ PodEvents::PodEvents(std::shared_ptr<ApiEndpoint> endpoint, std::string node, Te
       log_(std::move(log)),
       client_(std::move(endpoint)),
       backoff_(std::chrono::milliseconds(1000), std::chrono::milliseconds(30'000), std::hash<std::string>{}(node_)) {
-  thread_ = std::thread([this] {
-    ::pthread_setname_np(::pthread_self(), "kube-pods");
-    run();
-    ended_ = true;
-  });
+  thread_.start("kube-pods", [this] { run(); });
 }
 
-// An interruption may come just before a request begins to read, and be lost: it is repeated.
 PodEvents::~PodEvents() {
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
   }
   stop_.notify_all();
-  while (!ended_) {
-    client_.interrupt();
-    std::this_thread::sleep_for(kTellAgain);
-  }
-  thread_.join();
+  thread_.join(client_);
 }
 
 void PodEvents::note(const PodDrop& drop) {

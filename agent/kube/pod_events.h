@@ -2,7 +2,6 @@
 // PodEvents: Warning Events on pods that lose packets, written by a thread of its own, so that nothing that counts
 // waits for the API server.
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -10,12 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "base/log_level.h"
 #include "kube/api_client.h"
 #include "kube/backoff.h"
 #include "kube/pod_warnings.h"
+#include "kube/request_thread.h"
 #include "model/pod_drop.h"
 
 namespace skbtrail {
@@ -67,8 +66,7 @@ private:
   PodWarnings warnings_;
   PodEventCounts counts_;
   bool stopping_ = false;
-  std::atomic<bool> ended_ = false;
-  std::thread thread_;  // last: it uses all of the above
+  RequestThread thread_;  // last: it uses all of the above
 };
 
 }  // namespace skbtrail

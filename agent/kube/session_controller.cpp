@@ -1,7 +1,5 @@
 #include "kube/session_controller.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <random>
 #include <utility>
@@ -12,7 +10,6 @@ namespace skbtrail {
 namespace {
 
 constexpr std::chrono::seconds kLastPatience{3};
-constexpr std::chrono::milliseconds kTellAgain{10};
 // After a turn that ended in the middle; also how often the log has it.
 constexpr std::chrono::seconds kAfterStrange{10};
 // Wakes closer together than this are taken as one.
@@ -67,26 +64,18 @@ void SessionController::begin(SessionControl& control) {
                                                                           .log = settings_.log});
   for (const auto kind : kSessionKinds)
     watches_[static_cast<std::size_t>(kind)] = watch(kind);
-  thread_ = std::thread([this, &control] {
-    ::pthread_setname_np(::pthread_self(), "kube");
-    run(control);
-    ended_ = true;
-  });
+  thread_.start("kube", [this, &control] { run(control); });
 }
 
 void SessionController::quiesce() {
-  if (!thread_.joinable())
+  if (!thread_.is_started())
     return;
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
   }
   woken_.notify_all();
-  while (!ended_) {
-    client_.interrupt();
-    std::this_thread::sleep_for(kTellAgain);
-  }
-  thread_.join();
+  thread_.join(client_);
   for (auto& watch : watches_)
     watch.reset();
   lease_.reset();

@@ -2,13 +2,11 @@
 // SessionController: an agent's side of Kubernetes: watches the sessions of the API server, runs this node's part of
 // them, tells of it in their status, and leads when it is this agent's turn.
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/log_level.h"
@@ -16,6 +14,7 @@
 #include "kube/leader_lease.h"
 #include "kube/list_watch.h"
 #include "kube/node_sessions.h"
+#include "kube/request_thread.h"
 #include "kube/session_leader.h"
 #include "kube/session_store.h"
 #include "session/session_control.h"
@@ -74,10 +73,9 @@ private:
   std::condition_variable woken_;
   bool is_awake_ = true;
   bool stopping_ = false;
-  std::atomic<bool> ended_ = false;
   std::unique_ptr<LeaderLease> lease_;
   std::unique_ptr<ListWatch> watches_[2];  // by SessionKind
-  std::thread thread_;
+  RequestThread thread_;
 };
 
 }  // namespace skbtrail
