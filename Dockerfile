@@ -8,7 +8,7 @@ ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update -qq \
     && apt-get install -qq -y --no-install-recommends ca-certificates libabsl20220623 libbpf1 libcpp-httplib0.11 \
        libgrpc++1.51 libgrpc29 libmnl0 libpcap0.8 libprometheus-cpp-core1.0 libprotobuf32 libre2-9 libssl3 \
-       libyaml-cpp0.7 \
+       libyaml-cpp0.7 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /var/log/* /usr/share/doc /usr/share/man \
        /usr/share/locale
 COPY LICENSE /usr/share/licenses/skbtrail/LICENSE

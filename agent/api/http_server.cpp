@@ -72,7 +72,7 @@ private:
 
   bool is_network() const { return listener_.port() != 0; }
   void accept_all(const std::stop_token& stop);
-  void pause_without(const char* doing, int err);
+  void pause_without(const char* doing, int err) const;
   void take_if_possible(UniqueFd socket);
   void take(UniqueFd socket);
   void serve(UniqueFd socket, SslSession ssl, bool is_too_many);
@@ -110,7 +110,7 @@ void Server::accept_all(const std::stop_token& stop) {
 }
 
 // What is missing may be there again in a moment; a listener that gave up would be missed for ever.
-void Server::pause_without(const char* doing, int err) {
+void Server::pause_without(const char* doing, int err) const {
   const char* const cure = err == EMFILE   ? "; raise the limit of open files (`ulimit -n`)"
                            : err == ENFILE ? "; raise the machine's limit of open files (sysctl fs.file-max)"
                                            : "";
