@@ -84,9 +84,9 @@ void Agent::note_what_the_monitor_lacks() {
 
 void Agent::note_why_no_pod_events() {
   if (!kube_)
-    pods_.lacks.push_back("kubernetes.podEvents: no events are written: no API server is configured here");
+    pods_.lacks.emplace_back("kubernetes.podEvents: no events are written: no API server is configured here");
   else if (monitor_->why_uncounted().empty() && !monitor_->has_reasons())
-    pods_.lacks.push_back(
+    pods_.lacks.emplace_back(
         "kubernetes.podEvents: no events are written: this kernel does not say why it drops (Linux 5.17 and newer do)");
 }
 

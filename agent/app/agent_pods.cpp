@@ -61,10 +61,11 @@ AgentPods open_agent_pods(const HostRoot& host, const std::string& cri) {
   if (!started)
     return {.source = nullptr, .lacks = {"metrics will not name pods: " + started.error().message}};
   AgentPods pods;
+  const std::string incomplete = "what is known of pods is not complete: ";
   for (const auto& lack : (*started)->lacks())
-    pods.lacks.push_back("what is known of pods is not complete: " + lack);
+    pods.lacks.push_back(incomplete + lack);
   for (const auto& [name, lost] : read_missing_pod_capabilities(host))
-    pods.lacks.push_back("what is known of pods is not complete: " + name + " is missing: " + lost);
+    pods.lacks.push_back(std::string(incomplete).append(name).append(" is missing: ").append(lost));
   wait_for_first_answer(**started);
   if (!(*started)->current()) {
     const std::string trouble = (*started)->trouble();
