@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pods are made and deleted while they lose packets: the agent neither grows nor loses a count.
 
-SKBTRAIL_CHURN_SECONDS: how long (default: 90). Series of deleted pods are folded after 5 minutes, so only from
+SKBTRAIL_CHURN_SECONDS: how long (default: 110). Series of deleted pods are folded after 5 minutes, so only from
 8 minutes on it is seen that their number no longer grows. SKBTRAIL_CHURN_AGENT: the program, for one that is built with
 sanitizers; SKBTRAIL_CHURN_MIB: by how much it may grow. Runs on any kernel that takes the monitor, also outside of the lab.
 """
@@ -20,7 +20,7 @@ import time
 import suite_lib as lab
 from pod_lab import IN_TIME, ROOT, RUNTIME, Runtime, said
 
-SECONDS = float(os.environ.get("SKBTRAIL_CHURN_SECONDS", "90"))
+SECONDS = float(os.environ.get("SKBTRAIL_CHURN_SECONDS", "110"))
 PROGRAM = os.environ.get("SKBTRAIL_CHURN_AGENT", "skbtrail")
 MOST_MIB = float(os.environ.get("SKBTRAIL_CHURN_MIB", "2"))
 GRACE = 300      # seconds until series of a deleted pod are folded
