@@ -23,6 +23,7 @@ from pod_lab import IN_TIME, ROOT, RUNTIME, Runtime, said
 SECONDS = float(os.environ.get("SKBTRAIL_CHURN_SECONDS", "110"))
 PROGRAM = os.environ.get("SKBTRAIL_CHURN_AGENT", "skbtrail")
 MOST_MIB = float(os.environ.get("SKBTRAIL_CHURN_MIB", "2"))
+KIB_OF_SERIES = 1    # names and values of one
 GRACE = 300      # seconds until series of a deleted pod are folded
 SETTLED = GRACE + 30
 HELD = 75        # seconds until the agent has closed the namespace of a deleted pod
@@ -133,7 +134,10 @@ def judge(agent, lost, made, looks):
           f"{early[0].files}, then {late[-1].files} files; {early[0].series:.0f}, then {late[-1].series:.0f} series "
           f"(most {max(look.series for look in looks):.0f})")
     table = [f"{look.at:.0f} s: {look.mib:.1f} MiB, {look.files} files, {look.series:.0f} series" for look in looks]
-    lab.check("memory does not grow", grown <= MOST_MIB, f"by {grown:.2f} MiB", *table)
+    # Counts of deleted pods are kept for a while, and take their room; the heap grows by 2 MiB at a time.
+    kept = max(0, growth_of(looks, lambda look: look.series)) * KIB_OF_SERIES / 1024
+    lab.check("memory does not grow, but for the counts that are kept", grown <= MOST_MIB + kept,
+              f"by {grown:.2f} MiB, of which {kept:.2f} are for series", *table)
     name = "open files do not grow"
     if SECONDS < HELD + 30:
         lab.skip(name, f"time for namespaces of deleted pods to be closed: SKBTRAIL_CHURN_SECONDS={HELD + 30} or more")
