@@ -68,13 +68,8 @@ HealthCheck AgentKube::health() const {
 }
 
 std::string AgentKube::metrics_page(ExpositionFormat format) const {
-  std::optional<PodEventNumbers> pod_events;
-  if (pod_events_) {
-    const auto counts = pod_events_->counts();
-    pod_events = {.written = counts.written, .failed = counts.failed, .left_out = counts.left_out};
-  }
   return exposition(kube_families({.requests = endpoint_->counts(),
-                                   .pod_events = pod_events,
+                                   .pod_events = pod_events_ ? std::optional(pod_events_->counts()) : std::nullopt,
                                    .is_leader = controller_.is_leader(),
                                    .is_followed = controller_.is_current() && controller_.troubles().empty()}),
                     format);

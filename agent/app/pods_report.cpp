@@ -1,7 +1,5 @@
 #include "app/pods_report.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
@@ -12,6 +10,7 @@
 #include <utility>
 
 #include "base/json_value.h"
+#include "sink/notation.h"
 
 namespace skbtrail {
 namespace {
@@ -20,12 +19,6 @@ using Json = nlohmann::ordered_json;
 using Row = std::array<std::string, 8>;
 
 constexpr std::size_t kIdLength = 12;  // of container ids, as other tools shorten them
-
-std::string text_of(const IpAddress& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(address.version == 4 ? AF_INET : AF_INET6, address.bytes, text.data(), text.size());
-  return text.data();
-}
 
 std::string_view state_of(const Sandbox& sandbox) {
   return sandbox.ready ? "ready" : "stopped";
@@ -48,7 +41,7 @@ std::string addresses_of(const Sandbox& sandbox) {
     return "(host)";
   std::string text;
   for (const IpAddress& address : sandbox.addresses)
-    text += (text.empty() ? "" : ",") + text_of(address);
+    text += (text.empty() ? "" : ",") + address_text(address);
   return text;
 }
 
@@ -207,7 +200,7 @@ Json json_of(const Sandbox& sandbox, const PodsReport& report, const Places& pla
                {"interfaces", Json::array()},
                {"cgroups", Json::array()}};
   for (const IpAddress& address : sandbox.addresses)
-    json["addresses"].push_back(text_of(address));
+    json["addresses"].push_back(address_text(address));
   for (const Tied& one : places.interfaces_of(sandbox))
     json["interfaces"].push_back(json_of(one));
   for (const PodCgroup* one : places.cgroups_of(sandbox))

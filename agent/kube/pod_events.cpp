@@ -86,7 +86,7 @@ void PodEvents::note(const PodDrop& drop) {
   warnings_.note(drop, Clock::now());
 }
 
-PodEventCounts PodEvents::counts() const {
+PodEventNumbers PodEvents::counts() const {
   const std::lock_guard lock{mutex_};
   auto counts = counts_;
   counts.left_out = warnings_.left_out();

@@ -16,14 +16,9 @@
 #include "kube/pod_warnings.h"
 #include "kube/request_thread.h"
 #include "model/pod_drop.h"
+#include "sink/kube_metrics.h"
 
 namespace skbtrail {
-
-struct PodEventCounts {
-  std::uint64_t written = 0;
-  std::uint64_t failed = 0;    // the API server refused them, or could not be asked for too long
-  std::uint64_t left_out = 0;  // for which there was no room or no place
-};
 
 // The object that is written. `node` is the reporting agent's; `name` is one that no other event has.
 nlohmann::json event_of(const PodWarning& warning, const std::string& node, const std::string& name,
@@ -41,7 +36,7 @@ public:
 
   // Any thread; returns at once.
   void note(const PodDrop& drop);
-  PodEventCounts counts() const;
+  PodEventNumbers counts() const;
 
 private:
   // One that is being written: an API server that is away is asked for the same one again.
@@ -64,7 +59,7 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable stop_;
   PodWarnings warnings_;
-  PodEventCounts counts_;
+  PodEventNumbers counts_;
   bool stopping_ = false;
   RequestThread thread_;  // last: it uses all of the above
 };

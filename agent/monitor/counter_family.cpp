@@ -31,7 +31,7 @@ void CounterFamily::add(const LabelValues& labels, std::uint64_t amount, const s
   at->second.value += amount;
   auto& last = at->second.last_packet;
   if (packet && (!last || last->seconds <= packet->seconds))
-    last = packet;
+    last = std::make_shared<const Exemplar>(exemplar_of(*packet));
 }
 
 bool CounterFamily::take_room(const LabelValues& labels) {
@@ -43,27 +43,8 @@ bool CounterFamily::take_room(const LabelValues& labels) {
   return true;
 }
 
-// Adds each series that is to become another one to that, and removes it; returns how many.
-std::size_t CounterFamily::rename(const std::function<std::optional<LabelValues>(const LabelValues&)>& becoming) {
-  std::map<LabelValues, std::uint64_t> folded;
-  std::size_t removed = 0;
-  for (auto one = series_.begin(); one != series_.end();) {
-    const auto other = becoming(one->first);
-    if (!other) {
-      ++one;
-      continue;
-    }
-    folded[*other] += one->second.value;
-    one = series_.erase(one);
-    ++removed;
-  }
-  for (const auto& [labels, value] : folded)
-    series_[labels].value += value;
-  return removed;
-}
-
 void CounterFamily::fold(const std::function<bool(const LabelValues&)>& gone) {
-  budget_->used -= rename([&](const LabelValues& labels) -> std::optional<LabelValues> {
+  budget_->used -= rename_series(series_, [&](const LabelValues& labels) -> std::optional<LabelValues> {
     if (is_outside_budget(labels) || !gone(labels))
       return std::nullopt;
     return with_label(labels, description_.deletable, kDeletedLabel);
@@ -71,7 +52,7 @@ void CounterFamily::fold(const std::function<bool(const LabelValues&)>& gone) {
 }
 
 void CounterFamily::fold_deleted(std::size_t position, const std::set<std::string>& values) {
-  rename([&](const LabelValues& labels) -> std::optional<LabelValues> {
+  rename_series(series_, [&](const LabelValues& labels) -> std::optional<LabelValues> {
     const bool is_deleted = std::ranges::find(labels, kDeletedLabel) != labels.end();
     if (!is_deleted || !values.contains(labels[position]))
       return std::nullopt;
@@ -99,11 +80,11 @@ prometheus::MetricFamily CounterFamily::metrics() const {
   return family;
 }
 
-std::vector<std::optional<Exemplar>> CounterFamily::exemplars() const {
-  std::vector<std::optional<Exemplar>> exemplars;
+std::vector<std::shared_ptr<const Exemplar>> CounterFamily::exemplars() const {
+  std::vector<std::shared_ptr<const Exemplar>> exemplars;
   exemplars.reserve(series_.size());
   for (const auto& [values, one] : series_)
-    exemplars.push_back(one.last_packet ? std::optional{exemplar_of(*one.last_packet)} : std::nullopt);
+    exemplars.push_back(one.last_packet);
   return exemplars;
 }
 

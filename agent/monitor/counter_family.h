@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "monitor/last_packet.h"
+#include "monitor/rename_series.h"
 #include "sink/exposition.h"
 
 namespace skbtrail {
@@ -27,9 +29,6 @@ struct SeriesBudget {
   std::size_t limit = 20'000;
   std::size_t used = 0;
 };
-
-// Values in the order of the family's label names.
-using LabelValues = std::vector<std::string>;
 
 // Whether these are of what found no room, or was folded.
 bool is_outside_budget(const LabelValues& labels);
@@ -70,17 +69,19 @@ public:
   const std::string& name() const { return description_.name; }
   prometheus::MetricFamily metrics() const;
   // For each of metrics(): the last packet of the series.
-  std::vector<std::optional<Exemplar>> exemplars() const;
+  std::vector<std::shared_ptr<const Exemplar>> exemplars() const;
 
 private:
   struct Series {
     std::uint64_t value = 0;
-    std::optional<LastPacket> last_packet = {};
+    std::shared_ptr<const Exemplar> last_packet = nullptr;  // null: not known
+
+    // Which packet was the last is lost.
+    void add(const Series& other) { value += other.value; }
   };
 
   // Whether a new series of these labels is allowed; it then counts.
   bool take_room(const LabelValues& labels);
-  std::size_t rename(const std::function<std::optional<LabelValues>(const LabelValues&)>& becoming);
 
   Description description_;
   SeriesBudget* budget_;

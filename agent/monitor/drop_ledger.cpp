@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "monitor/drop_words.h"
+#include "monitor/pod_series.h"
 
 namespace skbtrail {
 namespace {
@@ -90,21 +91,13 @@ void DropLedger::take_overflow(const std::map<std::uint32_t, monitor_count>& by_
 
 void DropLedger::name(SeriesNames& names) const {
   for (const auto* family : {&drops_, &bytes_})
-    family->for_each([&](const LabelValues& labels, std::uint64_t) {
-      if (labels[1] == kDeletedLabel && labels[0] != kDeletedLabel)
-        names.namespaces.insert(labels[0]);
-      else if (!labels[1].empty() && !is_outside_budget(labels))
-        names.pods.emplace(labels[0], labels[1]);
-    });
+    name_pods(*family, names);
   node_.for_each([&](const LabelValues& labels, std::uint64_t) { names.interfaces.insert(labels[3]); });
 }
 
 void DropLedger::forget(const SeriesNames& gone) {
-  const auto of_gone_pod = [&](const LabelValues& labels) { return gone.pods.contains({labels[0], labels[1]}); };
-  for (auto* family : {&drops_, &bytes_}) {
-    family->fold(of_gone_pod);
-    family->fold_deleted(0, gone.namespaces);
-  }
+  for (auto* family : {&drops_, &bytes_})
+    forget_pods(*family, gone);
   node_.fold([&](const LabelValues& labels) { return gone.interfaces.contains(labels[3]); });
 }
 

@@ -95,12 +95,12 @@ Result<> DropSource::learn(const std::vector<DropRow>& rows) {
   return locations_.learn(addresses);
 }
 
-std::optional<LastPacket> DropSource::last_packet(const monitor_drop_key& key) const {
+std::optional<LastPacket> DropSource::last_packet(const monitor_drop_key& key, std::int64_t realtime_offset) const {
   const auto packet = object_.last_packet(key);
   if (!packet)
     return std::nullopt;
-  const auto ago = static_cast<double>(monotonic_ns() - packet->dropped_ns);
-  return LastPacket{.packet = *packet, .seconds = (static_cast<double>(realtime_ns()) - ago) / 1e9};
+  const auto dropped_ns = static_cast<std::int64_t>(packet->dropped_ns) + realtime_offset;
+  return LastPacket{.packet = *packet, .seconds = static_cast<double>(dropped_ns) / 1e9};
 }
 
 DropNames DropSource::names() const {
@@ -108,7 +108,8 @@ DropNames DropSource::names() const {
           .locations = &locations_,
           .interface = [this](std::uint32_t netns_inum,
                               std::uint32_t ifindex) { return object_.interface_name(netns_inum, ifindex); },
-          .last_packet = [this](const monitor_drop_key& key) { return last_packet(key); }};
+          .last_packet =
+              [this, offset = realtime_offset_ns()](const monitor_drop_key& key) { return last_packet(key, offset); }};
 }
 
 }  // namespace skbtrail

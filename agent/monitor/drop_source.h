@@ -43,7 +43,8 @@ private:
   DropSource(const HostRoot& host, MonitorObject object, DropReasons reasons, bool has_reasons)
       : object_(std::move(object)), reasons_(std::move(reasons)), locations_(host), has_reasons_(has_reasons) {}
 
-  std::optional<LastPacket> last_packet(const monitor_drop_key& key) const;
+  // `realtime_offset`: what the wall clock is ahead of the monotonic one, in ns.
+  std::optional<LastPacket> last_packet(const monitor_drop_key& key, std::int64_t realtime_offset) const;
   Result<> learn(const std::vector<DropRow>& rows);
 
   MonitorObject object_;

@@ -42,19 +42,13 @@ HistogramCounts& HistogramFamily::at(const LabelValues& labels) {
 }
 
 void HistogramFamily::fold(const std::function<bool(const LabelValues&)>& gone) {
-  std::map<LabelValues, HistogramCounts> folded;
-  for (auto one = series_.begin(); one != series_.end();) {
-    if (is_outside_budget(one->first) || !gone(one->first)) {
-      ++one;
-      continue;
-    }
-    folded[with_label(one->first, description_.series.deletable, kDeletedLabel)].add(one->second);
-    one = series_.erase(one);
-    budget_->used -= lines();
-    used_ -= lines();
-  }
-  for (const auto& [labels, counts] : folded)
-    series_[labels].add(counts);
+  const std::size_t removed = rename_series(series_, [&](const LabelValues& labels) -> std::optional<LabelValues> {
+    if (is_outside_budget(labels) || !gone(labels))
+      return std::nullopt;
+    return with_label(labels, description_.series.deletable, kDeletedLabel);
+  });
+  budget_->used -= removed * lines();
+  used_ -= removed * lines();
 }
 
 prometheus::MetricFamily HistogramFamily::metrics() const {

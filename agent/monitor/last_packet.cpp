@@ -1,9 +1,9 @@
 #include "monitor/last_packet.h"
 
-#include <arpa/inet.h>
-
-#include <array>
+#include <algorithm>
 #include <string_view>
+
+#include "sink/notation.h"
 
 namespace skbtrail {
 namespace {
@@ -11,10 +11,10 @@ namespace {
 constexpr std::size_t kMostCharacters = 128;  // of names and values, OpenMetrics 1.0
 constexpr std::string_view kLocation = "location";
 
-std::string address_text(std::uint8_t version, const std::uint8_t* bytes) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(version == 4 ? AF_INET : AF_INET6, bytes, text.data(), text.size());
-  return text.data();
+IpAddress address_of(std::uint8_t version, const std::uint8_t (&bytes)[16]) {
+  IpAddress address{.version = version};
+  std::ranges::copy(bytes, address.bytes);
+  return address;
 }
 
 std::size_t characters(const Exemplar& exemplar) {
@@ -31,8 +31,8 @@ Exemplar exemplar_of(const LastPacket& packet) {
   Exemplar exemplar{.labels = {}, .seconds = packet.seconds};
   const auto add = [&](const char* name, std::string value) { exemplar.labels.push_back({name, std::move(value)}); };
   if (facts.ip_version != 0) {
-    add("saddr", address_text(facts.ip_version, facts.saddr));
-    add("daddr", address_text(facts.ip_version, facts.daddr));
+    add("saddr", address_text(address_of(facts.ip_version, facts.saddr)));
+    add("daddr", address_text(address_of(facts.ip_version, facts.daddr)));
   }
   if (facts.has_ports) {
     add("sport", std::to_string(facts.sport));

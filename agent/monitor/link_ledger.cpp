@@ -1,5 +1,7 @@
 #include "monitor/link_ledger.h"
 
+#include "monitor/pod_series.h"
+
 namespace skbtrail {
 namespace {
 
@@ -72,21 +74,13 @@ void LinkLedger::add_growth(const LinkStatistics& link, const LinkStatistics& be
 
 void LinkLedger::name(SeriesNames& names) const {
   for (const auto* family : {&packets_, &bytes_})
-    family->for_each([&](const LabelValues& labels, std::uint64_t) {
-      if (labels[1] == kDeletedLabel && labels[0] != kDeletedLabel)
-        names.namespaces.insert(labels[0]);
-      else if (!is_outside_budget(labels))
-        names.pods.emplace(labels[0], labels[1]);
-    });
+    name_pods(*family, names);
   losses_.for_each([&](const LabelValues& labels, std::uint64_t) { names.interfaces.insert(labels[0]); });
 }
 
 void LinkLedger::forget(const SeriesNames& gone, const SeriesNames& named) {
-  const auto of_gone_pod = [&](const LabelValues& labels) { return gone.pods.contains({labels[0], labels[1]}); };
-  for (auto* family : {&packets_, &bytes_}) {
-    family->fold(of_gone_pod);
-    family->fold_deleted(0, gone.namespaces);
-  }
+  for (auto* family : {&packets_, &bytes_})
+    forget_pods(*family, gone);
   losses_.fold([&](const LabelValues& labels) { return gone.interfaces.contains(labels[0]); });
   // A name without a series need not be remembered: nodes see thousands of interfaces come and go.
   std::erase_if(ever_, [&](const std::string& name) {

@@ -201,15 +201,14 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   auto features = features_by_types(host, types.vmlinux());
   leave_out_trampolines_without_btf(host, features);
   auto backend = backend_for(spec, features);
-  auto reading_blacklist = std::async(std::launch::async, [&, needed = backend && *backend == Backend::Kprobe] {
-    return needed ? names.blacklist() : std::make_shared<const KprobeBlacklist>();
-  });
+  const bool needs_blacklist = probes_functions(spec) && backend && *backend == Backend::Kprobe;
+  const auto blacklist = needs_blacklist ? TRY(names.blacklist()) : std::make_shared<const KprobeBlacklist>();
   const auto listing = TRY(reading_listing.get());
   auto symbols = TRY(reading_symbols.get());
   FunctionCatalogue catalogue;
   if (probes_functions(spec)) {
     auto probeable = parse_traceable(*listing, Listing::Names, functions);
-    probeable.blacklisted = parse_blacklist(*TRY(reading_blacklist.get()), functions);
+    probeable.blacklisted = parse_blacklist(*blacklist, functions);
     catalogue = complete_catalogue(host, std::move(functions), std::move(probeable), *symbols);
   }
   const auto session = usable_session(spec, features, types.vmlinux());

@@ -125,9 +125,7 @@ void append_header(std::string& text, std::string_view name, const MetricFamily&
 
 const Exemplar* exemplar_at(const Exemplars& exemplars, const std::string& name, std::size_t position) {
   const auto found = exemplars.find(name);
-  if (found == exemplars.end() || position >= found->second.size() || !found->second[position])
-    return nullptr;
-  return &*found->second[position];
+  return found != exemplars.end() && position < found->second.size() ? found->second[position].get() : nullptr;
 }
 
 void append_family(std::string& text, const MetricFamily& family, const Exemplars& exemplars) {

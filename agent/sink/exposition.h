@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +20,8 @@ struct Exemplar {
   double seconds = 0;  // when, since the epoch
 };
 
-// By the name of a family; one for each of its metrics, in their order.
-using Exemplars = std::map<std::string, std::vector<std::optional<Exemplar>>>;
+// By the name of a family; one for each of its metrics, in their order, null where there is none.
+using Exemplars = std::map<std::string, std::vector<std::shared_ptr<const Exemplar>>>;
 
 // What is collected at once, before it is text.
 struct MetricPage {

@@ -15,8 +15,8 @@ namespace skbtrail {
 // Warning Events on pods that lose packets.
 struct PodEventNumbers {
   std::uint64_t written = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t left_out = 0;
+  std::uint64_t failed = 0;    // the API server refused them, or could not be asked for too long
+  std::uint64_t left_out = 0;  // for which there was no room or no place
 };
 
 struct KubeNumbers {

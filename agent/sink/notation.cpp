@@ -94,6 +94,12 @@ void put_address(TextBuffer& out, const IpAddress& address) {
     put_ip6(out, address.bytes);
 }
 
+std::string address_text(const IpAddress& address) {
+  TextBuffer text{64};
+  put_address(text, address);
+  return std::string(text.view());
+}
+
 void put_symbol(TextBuffer& out, const Symbol& symbol) {
   out.put(symbol.name);
   if (symbol.offset != 0) {

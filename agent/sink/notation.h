@@ -2,6 +2,7 @@
 // How the values of an event are written: addresses, symbols, flags, times. Shared by all text-like sinks.
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "model/packet_event.h"
@@ -11,6 +12,7 @@ namespace skbtrail {
 
 // "10.9.0.1", "fd00::1" (RFC 5952); nothing for an address of version 0.
 void put_address(TextBuffer& out, const IpAddress& address);
+std::string address_text(const IpAddress& address);
 
 // "nf_hook_slow+0x9f", with " [nf_tables]" for a symbol of a module.
 void put_symbol(TextBuffer& out, const Symbol& symbol);

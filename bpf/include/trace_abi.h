@@ -39,9 +39,9 @@ enum trace_record_flags {
 	TRACE_IS_CHILD = 1 << 9,	/* identity was inherited by copy, segment or fragment */
 	TRACE_HAS_VALUES = 1 << 10,	/* a struct trace_values follows the record */
 	TRACE_HAS_BYTES = 1 << 11,	/* a struct trace_bytes follows the record and its values, before any stack */
-	TRACE_HAS_DUMP = 1 << 16,	/* a struct trace_dump follows the record, its values and bytes, before any stack */
 	TRACE_HAS_CGROUP = 1 << 12,	/* cgroup_id: the packet has a socket, which belongs to a cgroup2 */
 	TRACE_KERNEL_SOCKET = 1 << 13,	/* the packet has a socket that the kernel made for itself; only when asked for */
+	TRACE_HAS_DUMP = 1 << 16,	/* a struct trace_dump follows the record, its values and bytes, before any stack */
 };
 
 /* How a probe reads its skb and what the function means for following. One entry per traced function. */

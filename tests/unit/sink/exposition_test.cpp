@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <limits>
+#include <memory>
 
 namespace skbtrail {
 namespace {
@@ -15,6 +16,10 @@ ClientMetric counter(std::vector<ClientMetric::Label> labels, double value) {
   metric.label = std::move(labels);
   metric.counter.value = value;
   return metric;
+}
+
+std::shared_ptr<const Exemplar> shared(Exemplar exemplar) {
+  return std::make_shared<const Exemplar>(std::move(exemplar));
 }
 
 TEST_CASE("OpenMetrics is given to those who ask for it") {
@@ -42,7 +47,7 @@ TEST_CASE("a counter is named without _total where OpenMetrics describes it, and
 TEST_CASE("a counter's exemplar is one step of it, and only OpenMetrics has it") {
   const MetricPage page{
       .families = {{"a_total", "A.", MetricType::Counter, {counter({}, 3), counter({{"b", "c"}}, 4)}}},
-      .exemplars = {{"a_total", {std::nullopt, Exemplar{{{"saddr", "10.0.0.1"}}, 1764442800.1239}}}}};
+      .exemplars = {{"a_total", {nullptr, shared({.labels = {{"saddr", "10.0.0.1"}}, .seconds = 1764442800.1239})}}}};
   CHECK(
       exposition(page, ExpositionFormat::OpenMetrics) ==
       "# TYPE a counter\n# HELP a A.\na_total 3\na_total{b=\"c\"} 4 # {saddr=\"10.0.0.1\"} 1 1764442800.124\n# EOF\n");
@@ -51,7 +56,7 @@ TEST_CASE("a counter's exemplar is one step of it, and only OpenMetrics has it")
 
 TEST_CASE("an exemplar of which nothing but its time is known has no labels") {
   const MetricPage page{.families = {{"a_total", "A.", MetricType::Counter, {counter({}, 3)}}},
-                        .exemplars = {{"a_total", {Exemplar{{}, 2}}}, {"gone_total", {}}}};
+                        .exemplars = {{"a_total", {shared({.labels = {}, .seconds = 2})}}, {"gone_total", {}}}};
   CHECK(exposition(page, ExpositionFormat::OpenMetrics) ==
         "# TYPE a counter\n# HELP a A.\na_total 3 # {} 1 2.000\n# EOF\n");
 }

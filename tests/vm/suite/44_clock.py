@@ -7,30 +7,16 @@ import contextlib
 import http.client
 import json
 import pathlib
-import socket
 import tempfile
 import time
 
 import suite_lib as lab
+from agent_lab import IN_TIME, UnixConnection
 
 SESSIONS = "/apis/skbtrail.dev/v1alpha1/clustertracesessions"
-IN_TIME = 30  # seconds for what takes one or two; emulation is slow
 HOUR = 3600
 DURATION = 75
 KEPT = 10
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """A connection to a socket that is a file."""
-
-    def __init__(self, path):
-        super().__init__("localhost", timeout=IN_TIME)
-        self._path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(IN_TIME)
-        self.sock.connect(self._path)
 
 
 class Rest:
