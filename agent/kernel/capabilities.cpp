@@ -30,7 +30,7 @@ constexpr Needed kNeededForPods[] = {
     {CAP_NET_ADMIN, "CAP_NET_ADMIN", "a link that a pod gets after the runtime has told of it has no pod"},
     {CAP_NET_BROADCAST, "CAP_NET_BROADCAST", "changes of the interfaces of pods are seen every 5 s only"},
     {CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
-     "pods whose runtime names no path of their network namespace are not told apart"},
+     "pods whose runtime names no path of their network namespace are known by the processes in their cgroups alone"},
 };
 
 constexpr std::uint64_t bit(unsigned number) {
