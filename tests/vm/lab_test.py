@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import suite_lib  # noqa: E402
-from lab import clock, console, machine, store  # noqa: E402
+from lab import clock, console, machine, netdevsim, store  # noqa: E402
 from lab.archive import ArchiveError  # noqa: E402
 
 
@@ -63,20 +63,22 @@ class FakeSuite:
     def download(self, package, version, into):
         if package in self.missing:
             raise ArchiveError(f"fake: {package}: 404 Not Found")
-        release = package.split("-", 2)[2]
         with tempfile.TemporaryDirectory() as folder:
             tree = pathlib.Path(folder)
-            kind = package.split("-")[1]
-            if kind == "binary":
-                self._write(tree / f"usr/lib/modules/{release}/vmlinuz", "image")
-            if kind == "image" and "9.1" in package:
-                self._write(tree / f"boot/vmlinuz-{release}", "old image")
-            if kind == "modules" or (kind == "image" and "9.1" in package):
-                for name in ("modules.builtin", "modules.order", "modules.builtin.modinfo"):
-                    self._write(tree / f"lib/modules/{release}/{name}", "")
+            self.fill(tree, package)
             self._write(tree / "DEBIAN/control", f"Package: {package}\nVersion: {version}\nArchitecture: all\n"
                         "Maintainer: nobody <nobody@localhost>\nDescription: test\n")
             subprocess.run(["dpkg-deb", "-b", tree, into / f"{package}.deb"], check=True, stdout=subprocess.DEVNULL)
+
+    def fill(self, tree, package):
+        _, kind, release = package.split("-", 2)
+        if kind == "binary":
+            self._write(tree / f"usr/lib/modules/{release}/vmlinuz", "image")
+        if kind == "image" and "9.1" in package:
+            self._write(tree / f"boot/vmlinuz-{release}", "old image")
+        if kind == "modules" or (kind == "image" and "9.1" in package):
+            for name in ("modules.builtin", "modules.order", "modules.builtin.modinfo"):
+                self._write(tree / f"lib/modules/{release}/{name}", "")
 
     @staticmethod
     def _write(path, text):
@@ -84,7 +86,44 @@ class FakeSuite:
         path.write_text(text)
 
 
-class KernelStore(unittest.TestCase):
+class SuiteWithSource(FakeSuite):
+    """It also has what netdevsim is built of, as small as it can be; the driver is `driver`."""
+
+    # As Debian has it: the Makefile is in another package, at a place where it is not unpacked to.
+    HEADERS = {"usr/src/linux-headers-9.2-amd64/Makefile": "include /usr/src/linux-headers-9.2-common/Makefile\n",
+               "usr/src/linux-headers-9.2-amd64/.config": 'CONFIG_CC_VERSION_TEXT="x-gcc-99 (Debian) 99.1"\n'}
+    COMMON = {"usr/src/linux-headers-9.2-common/Makefile":
+              "modules:\n\t[ -x scripts/basic/fixdep ] && [ -x scripts/mod/modpost ] && [ -x tools/objtool/objtool ]\n"
+              "\t$(CC) -c -DSETTING=$(CONFIG_NETDEVSIM) $(M)/netdevsim.c -o $(M)/netdevsim.ko\n"}
+    PROGRAMS = {f"usr/lib/linux-kbuild-9.2/{name}": ""
+                for name in ("scripts/basic/fixdep", "scripts/mod/modpost.real-lsb-64", "tools/objtool/objtool.real-x86")}
+
+    def __init__(self, driver="int m, netdevsim = sizeof SETTING;\n", **options):
+        super().__init__(**options)
+        self.driver = driver
+        self.packages |= {"linux-headers-9.2-amd64": ("9.2-1", "linux-headers-9.2-common (= 9.2-1), linux-kbuild-9.2, x"),
+                          "linux-headers-9.2-common": ("9.2-1", ""), "linux-kbuild-9.2": ("9.2-1", "libc6"),
+                          "linux-source-9.2": ("9.2-1", "")}
+
+    def download_with_dependencies(self, package, into):
+        self.download(package, "9.2-1", into)
+
+    def fill(self, tree, package):
+        super().fill(tree, package)
+        files = {"linux-headers-9.2-amd64": self.HEADERS, "linux-headers-9.2-common": self.COMMON,
+                 "linux-kbuild-9.2": self.PROGRAMS}.get(package, {})
+        for name, text in files.items():
+            self._write(tree / name, text)
+        if package == "linux-headers-9.2-amd64":
+            for name in ("scripts", "tools"):
+                (tree / f"usr/src/{package}/{name}").symlink_to(f"../../lib/linux-kbuild-9.2/{name}")
+        if package == "linux-source-9.2":
+            self._write(tree / f"source/{package}/drivers/net/netdevsim/netdevsim.c", self.driver)
+            self._write(tree / f"usr/src/{package}.tar.xz", "")
+            subprocess.run(["tar", "-C", tree / "source", "-cJf", tree / f"usr/src/{package}.tar.xz", package], check=True)
+
+
+class KernelStoreTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
@@ -99,6 +138,8 @@ class KernelStore(unittest.TestCase):
         with mock.patch.object(store, "Suite", lambda *_: suite):
             return store.kernel("6.1", **options)
 
+
+class KernelStore(KernelStoreTest):
     def test_a_kernel_split_over_packages_is_put_together(self):
         kernel = self.kernel(FakeSuite())
         self.assertEqual((kernel.release, kernel.image.read_text()), ("9.2-amd64", "image"))
@@ -136,6 +177,71 @@ class KernelStore(unittest.TestCase):
         left.mkdir(parents=True)
         self.kernel(FakeSuite())
         self.assertFalse(left.exists())
+
+
+class Netdevsim(KernelStoreTest):
+    """The module that Debian's kernels lack, built of packages in which all is real but the kernel."""
+
+    def setUp(self):
+        super().setUp()
+        patch = mock.patch.object(store, "MODULE_KERNELS", ["6.1"])
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def module(self, suite, name="6.1"):
+        booted = self.kernel(suite)
+        with mock.patch.object(store, "Suite", lambda *_: suite):
+            return store.netdevsim_for(name, booted)
+
+    def lacks(self, suite, *words, error=netdevsim.BuildError):
+        with self.assertRaises(error) as raised:
+            self.module(suite)
+        for word in words:
+            self.assertIn(word, str(raised.exception))
+
+    def test_it_is_built_once_and_nothing_else_is_kept(self):
+        module = self.module(SuiteWithSource())
+        self.assertEqual(module.read_bytes()[:4], b"\x7fELF")
+        self.assertEqual(sorted(path.name for path in module.parent.parent.rglob("*") if path.is_file()),
+                         [".lock", "entry.json", "netdevsim.ko"])
+        built = module.stat().st_mtime_ns
+        self.assertEqual(self.module(FakeSuite()).stat().st_mtime_ns, built)
+
+    def test_a_damaged_one_is_built_again(self):
+        self.module(SuiteWithSource()).write_bytes(b"")
+        self.assertGreater(self.module(SuiteWithSource()).stat().st_size, 0)
+
+    def test_a_kernel_that_it_is_not_built_for_downloads_nothing(self):
+        booted = self.kernel(FakeSuite())
+        with self.assertRaisesRegex(netdevsim.BuildError, "for Linux 6.1 only"):
+            store.netdevsim_for("5.10", booted)
+
+    def test_a_suite_that_has_another_version_by_now_is_named_with_the_cure(self):
+        self.lacks(FakeSuite(), "linux-headers-9.2-amd64 9.2-1", "--refresh", error=ArchiveError)
+
+    def test_a_source_that_is_gone_leaves_nothing(self):
+        self.lacks(SuiteWithSource(missing=["linux-source-9.2"]), "404", error=ArchiveError)
+        self.assertEqual([path.name for path in pathlib.Path(self.folder.name, "netdevsim/6.1").iterdir()], [".lock"])
+
+    def test_what_the_compiler_says_is_told(self):
+        self.lacks(SuiteWithSource(driver="int netdevsim = nowhere;\n"), "cannot compile with gcc (make): ", "nowhere")
+
+    def test_without_a_compiler_nothing_is_downloaded(self):
+        booted = self.kernel(FakeSuite())
+        with mock.patch.object(netdevsim.shutil, "which", lambda name: name != "gcc"), \
+                self.assertRaisesRegex(netdevsim.BuildError, "^gcc is missing: apt-get install .*gcc"):
+            store.netdevsim_for("6.1", booted)
+
+    def test_a_run_goes_on_without_it_and_hands_the_reason_in(self):
+        run = load_script("run")
+        lacking = mock.Mock(side_effect=netdevsim.BuildError("cannot compile:\n no space"))
+        with mock.patch.object(store, "netdevsim_for", lacking):
+            self.assertEqual(run.netdevsim("6.12", None), {"SKBTRAIL_NETDEVSIM_LACK": "cannot compile: no space"})
+        self.assertIn("no module netdevsim", "".join(self.said))
+
+    def test_a_flag_that_the_compiler_does_not_know_is_noticed(self):
+        self.assertTrue(netdevsim._knows("gcc", "-falign-functions=16"))
+        self.assertFalse(netdevsim._knows("gcc", "-fno-such-flag=16"))
 
 
 class Console(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""Unpacked kernels and the peer tracer, kept in a cache outside the tree.
+"""Unpacked kernels, a module for one of them and the peer tracer, kept in a cache outside the tree.
 
 An entry is built in a temporary folder and renamed into place, so what is there is whole; a manifest of every file's
 size, made before the rename, finds what was damaged afterwards. One lock an entry keeps concurrent runs apart.
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+from lab import netdevsim
 from lab.archive import ArchiveError, Suite
 
 # Where each kernel comes from; the second suite is asked when the first has none to give.
@@ -26,6 +27,7 @@ KERNELS = {
     "6.12": ["trixie", "bookworm-backports"],
     "latest": ["sid", "forky"],
 }
+MODULE_KERNELS = ["6.12"]     # those that netdevsim is built for: one shows it, and each costs a download of 180 MB
 PEER_SUITE = "trixie"
 CHECK_AGAIN_AFTER = 7 * 24 * 3600
 DOWNLOAD_TRIES = 6
@@ -50,6 +52,7 @@ class Kernel:
         facts = json.loads((self.folder / "entry.json").read_text())
         self.release = facts["release"]
         self.version = facts["version"]
+        self.suite = facts["suite"]
         self.image = self.folder / "vmlinuz"
         self.modules = self.folder / "lib/modules"
 
@@ -58,6 +61,44 @@ def kernel(name, refresh=False):
     """The kernel called `name`, from the cache or else from Debian."""
     with _locked(cache_folder() / "kernels" / name) as folder:
         return Kernel(_entry(folder, refresh, lambda: _fetch_from_suites(name, folder)))
+
+
+def netdevsim_for(name, booted):
+    """The file of the module netdevsim for the kernel `booted`, which is called `name`; built once."""
+    if name not in MODULE_KERNELS:
+        raise netdevsim.BuildError(f"it is built for Linux {', '.join(MODULE_KERNELS)} only")
+    with _locked(cache_folder() / "netdevsim" / name) as folder:
+        ready = folder / f"netdevsim_{booted.release}_{booted.version}"
+        if not _is_whole(ready):
+            shutil.rmtree(ready, ignore_errors=True)
+            before = _any_whole(folder)
+            _build_netdevsim(name, booted, ready)
+            _forget_old(folder, keep={ready, before})
+        return ready / "netdevsim.ko"
+
+
+def _build_netdevsim(name, booted, ready):
+    netdevsim.need_tools()
+    started = time.monotonic()
+    with _building(ready.parent) as building:
+        debs, entry = building / "debs", building / "entry"
+        debs.mkdir()
+        entry.mkdir()
+        tell(f"{name}: building netdevsim for {booted.release}: downloading its source and headers, 180 MB")
+        netdevsim.download(_suite_with_source(name, booted), booted, debs)
+        shutil.move(netdevsim.build(booted, debs, building), entry)
+        _finish(entry, ready, release=booted.release, version=booted.version)
+    tell(f"{name}: netdevsim was built in {time.monotonic() - started:.0f} s")
+
+
+def _suite_with_source(name, booted):
+    """The suite that the kernel came from, with an index that knows its version if there is any."""
+    suite = Suite(booted.suite, cache_folder() / "index" / name / booted.suite)
+    with _locked(cache_folder() / "kernels" / name):      # the index is that of the kernels
+        if not suite.has_index() or not any(record["Version"] == booted.version
+                                            for record in suite.versions(f"linux-headers-{booted.release}")):
+            _update(suite)
+    return suite
 
 
 def peer(refresh=False):

@@ -39,8 +39,6 @@ with lab.test("home, /tmp and the results folder can be written to"):
     for folder in (pathlib.Path.home(), pathlib.Path("/tmp"), lab.OUT):
         (folder / "lab-writes-here").write_text("yes")
 
-if not lab.load_module("netdevsim"):
-    lab.skip("netdevsim loads", "CONFIG_NETDEVSIM")
 if lab.pwru():
     with lab.test("the peer tracer starts"):
         lab.run(lab.pwru(), "--help")
