@@ -127,10 +127,25 @@ int take_trap(const nlmsghdr* message, void* data) {
   return MNL_CB_OK;
 }
 
+int take_device(const nlmsghdr* message, void* data) {
+  auto& devices = *static_cast<std::set<std::string>*>(data);
+  if (devices.size() >= DevlinkTraps::kMostTraps || mnl_nlmsg_get_payload_len(message) < sizeof(genlmsghdr))
+    return MNL_CB_OK;
+  DevlinkTrap nameless;
+  if (mnl_attr_parse(message, sizeof(genlmsghdr), take_attribute, &nameless) < MNL_CB_STOP)
+    return MNL_CB_ERROR;
+  devices.insert(std::move(nameless.device));
+  return MNL_CB_OK;
+}
+
 }  // namespace
 
 int take_devlink_traps(std::span<const char> piece, std::vector<DevlinkTrap>& traps) {
   return mnl_cb_run(piece.data(), piece.size(), kSequence, 0, take_trap, &traps);
+}
+
+int take_devlink_devices(std::span<const char> piece, std::set<std::string>& devices) {
+  return mnl_cb_run(piece.data(), piece.size(), kSequence, 0, take_device, &devices);
 }
 
 Result<DevlinkTraps> DevlinkTraps::open() {
@@ -149,6 +164,13 @@ Result<std::vector<DevlinkTrap>> DevlinkTraps::read() const {
   TRY(ask({.family = family_, .command = DEVLINK_CMD_TRAP_GET, .is_dump = true},
           [&](std::span<const char> piece) { return take_devlink_traps(piece, traps); }));
   return traps;
+}
+
+Result<std::set<std::string>> DevlinkTraps::devices() const {
+  std::set<std::string> devices;
+  TRY(ask({.family = family_, .command = DEVLINK_CMD_GET, .is_dump = true},
+          [&](std::span<const char> piece) { return take_devlink_devices(piece, devices); }));
+  return devices;
 }
 
 }  // namespace skbtrail

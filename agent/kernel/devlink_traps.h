@@ -2,6 +2,7 @@
 // DevlinkTraps: what devices dropped before the kernel had a packet, as their drivers tell devlink.
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ struct DevlinkTrap {
 // was the last; MNL_CB_ERROR: errno says why. Pure.
 int take_devlink_traps(std::span<const char> piece, std::vector<DevlinkTrap>& traps);
 
+// Likewise of the names of devices, whatever they have. Pure.
+int take_devlink_devices(std::span<const char> piece, std::set<std::string>& devices);
+
 // Any thread; the network namespace is that of the calling thread.
 class DevlinkTraps final {
 public:
@@ -35,8 +39,12 @@ public:
   static Result<DevlinkTraps> open();
 
   // All traps there are now; none where no device has any. Nothing is asked of devices that have none. EINTR: a device
-  // came or went meanwhile, and the next reading has it.
+  // came or went meanwhile, and the next reading has it. When a driver does not tell of a trap, the kernel ends its
+  // answer there, as if no others were behind it (Linux 6.12: devlink_nl_trap_fill makes EMSGSIZE of any error).
   Result<std::vector<DevlinkTrap>> read() const;
+
+  // The devices there are, also those without traps: tells what is gone from what was not read.
+  Result<std::set<std::string>> devices() const;
 
 private:
   explicit DevlinkTraps(std::uint16_t family) : family_(family) {}

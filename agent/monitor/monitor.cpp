@@ -222,15 +222,21 @@ Result<> Monitor::read_node(const PodView& pods) {
   return {};
 }
 
-// A device that comes or goes meanwhile breaks the reading off. The next one has what this one missed, and everything
-// else need not wait for it.
+// A device that comes or goes meanwhile breaks the reading off, and so does a driver that fails, of which the kernel
+// says nothing. The next one has what this one missed, and everything else need not wait for it.
 void Monitor::read_traps() {
-  if (!devlink_)
-    return;
-  if (const auto traps = devlink_->read())
-    traps_.take(*traps);
-  else
+  if (devlink_ && !take_traps(*devlink_))
     ++trap_failures_;
+}
+
+bool Monitor::take_traps(const DevlinkTraps& devlink) {
+  const auto traps = devlink.read();
+  if (!traps)
+    return false;
+  if (!traps_.misses(*traps))
+    return traps_.take(*traps, {}) == 0;
+  const auto present = devlink.devices();
+  return present && traps_.take(*traps, *present) == 0;
 }
 
 void Monitor::forget(const PodView& pods, Clock::time_point now) {

@@ -83,6 +83,8 @@ private:
   Result<> read_drops(const PodView& pods);
   Result<> read_node(const PodView& pods);
   void read_traps();
+  // Whether all of them could be read.
+  bool take_traps(const DevlinkTraps& devlink);
   void forget(const PodView& pods, Clock::time_point now);
   Result<std::vector<prometheus::MetricFamily>> families(const PodView& pods) const;
   Result<> append_drop_tables(std::vector<prometheus::MetricFamily>& families) const;

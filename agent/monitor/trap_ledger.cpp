@@ -1,5 +1,7 @@
 #include "monitor/trap_ledger.h"
 
+#include <algorithm>
+
 namespace skbtrail {
 namespace {
 
@@ -22,8 +24,15 @@ std::uint64_t growth(std::uint64_t now, std::uint64_t before) {
 
 TrapLedger::TrapLedger(SeriesBudget& budget) : drops_(drops(), budget) {}
 
-void TrapLedger::take(std::span<const DevlinkTrap> traps) {
-  std::map<std::pair<std::string, std::string>, DevlinkTrap> now;
+bool TrapLedger::misses(std::span<const DevlinkTrap> traps) const {
+  std::set<Readings::key_type> read;
+  for (const auto& trap : traps)
+    read.emplace(trap.device, trap.name);
+  return std::ranges::any_of(last_, [&](const auto& entry) { return !read.contains(entry.first); });
+}
+
+std::size_t TrapLedger::take(std::span<const DevlinkTrap> traps, const std::set<std::string>& present) {
+  Readings now;
   current_.clear();
   for (const auto& trap : traps) {
     const DevlinkTrap& before = last_[{trap.device, trap.name}];
@@ -33,7 +42,14 @@ void TrapLedger::take(std::span<const DevlinkTrap> traps) {
     current_.insert(trap.device);
     now.insert_or_assign({trap.device, trap.name}, trap);
   }
+  std::size_t unread = 0;
+  for (const auto& [name, before] : last_)
+    if (present.contains(name.first) && now.emplace(name, before).second) {
+      current_.insert(name.first);
+      ++unread;
+    }
   last_ = std::move(now);
+  return unread;
 }
 
 std::set<std::string> TrapLedger::named() const {

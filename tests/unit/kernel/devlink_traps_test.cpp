@@ -89,6 +89,16 @@ TEST_CASE("a trap has its device, its name and its counts") {
   CHECK(traps[1].dropped == 0);
 }
 
+TEST_CASE("devices have the names by which their traps are told") {
+  Answer answer;
+  answer.trap("0000:03:00.0", "vlan_tag_mismatch", DEVLINK_TRAP_TYPE_DROP, 7);
+  std::set<std::string> devices;
+  CHECK(take_devlink_devices(answer.bytes().first(20), devices) >= MNL_CB_ERROR);
+  CHECK(devices.empty());
+  CHECK(take_devlink_devices(answer.bytes(), devices) == MNL_CB_OK);
+  CHECK(devices == std::set<std::string>{"pci/0000:03:00.0"});
+}
+
 TEST_CASE("an answer ends where the kernel says so") {
   Answer answer;
   answer.done();
@@ -109,7 +119,7 @@ TEST_CASE("where the kernel has devlink its traps can be read, also when there a
   if (!devlink)
     CHECK(devlink.error().code == ENOENT);
   else
-    CHECK(devlink->read());
+    CHECK((devlink->read() && devlink->devices()));
 }
 
 }  // namespace

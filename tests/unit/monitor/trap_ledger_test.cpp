@@ -23,7 +23,7 @@ Series series(const TrapLedger& ledger) {
 }
 
 void take(TrapLedger& ledger, const std::vector<DevlinkTrap>& traps) {
-  ledger.take(traps);
+  CHECK(ledger.take(traps, {}) == 0);
 }
 
 TEST_CASE("a trap whose packets are handled after all lost only what the device did not show") {
@@ -53,6 +53,25 @@ TEST_CASE("a device that comes back, or is reset, takes nothing back") {
   take(ledger, {});
   take(ledger, {trap(2, 0)});
   CHECK(series(ledger) == Series{{{"pci/0000:03:00.0", "vlan_tag_mismatch", "rx_packets"}, 6}});
+}
+
+TEST_CASE("what is not read of a device that is there goes on from where it was") {
+  SeriesBudget budget;
+  TrapLedger ledger{budget};
+  const std::string device = trap(0, 0).device;
+  auto other = trap(1, 0);
+  other.name = "tail_drop";
+  CHECK_FALSE(ledger.misses({}));
+  take(ledger, {trap(3, 1), other});
+  CHECK(ledger.misses({{other}}));
+  CHECK_FALSE(ledger.misses({{other, trap(4, 1)}}));
+  CHECK(ledger.take({{other}}, {device}) == 1);
+  CHECK(ledger.take({}, {device, "pci/0000:04:00.0"}) == 2);
+  CHECK(ledger.has(device));
+  take(ledger, {trap(5, 1), other});
+  CHECK(series(ledger) == Series{{{device, "tail_drop", "rx_packets"}, 1},
+                                 {{device, "vlan_tag_mismatch", "rx_dropped"}, 1},
+                                 {{device, "vlan_tag_mismatch", "rx_packets"}, 5}});
 }
 
 TEST_CASE("the counts of a device that is gone are kept together") {
