@@ -168,6 +168,13 @@ std::optional<Tuple> read_by_version(Bytes bytes) {
   return read_ip6(bytes);
 }
 
+// A tunnel has put its header before the packet that it carries, and __ip_local_out() has not said so yet: the
+// protocol is still that of the packet inside.
+std::optional<Tuple> read_ip_of_either_version(std::uint16_t protocol, Bytes bytes) {
+  const auto tuple = protocol == kEtherIp ? read_ip(bytes) : read_ip6(bytes);
+  return tuple ? tuple : read_by_version(bytes);
+}
+
 }  // namespace
 
 PacketHeaders decode_headers(std::uint16_t protocol, std::span<const std::uint8_t> bytes) {
@@ -179,8 +186,8 @@ PacketHeaders decode_headers(std::uint16_t protocol, std::span<const std::uint8_
     bytes = bytes.subspan(4);
   }
   switch (protocol) {
-    case kEtherIp: headers.tuple = read_ip(bytes); break;
-    case kEtherIp6: headers.tuple = read_ip6(bytes); break;
+    case kEtherIp:
+    case kEtherIp6: headers.tuple = read_ip_of_either_version(protocol, bytes); break;
     case kEtherArp: headers.tuple = read_arp(bytes); break;
     case 0: headers.tuple = read_by_version(bytes); break;
     default: break;

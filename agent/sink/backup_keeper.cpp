@@ -162,7 +162,8 @@ void BackupKeeper::look_after_backups() {
   for (const auto& name : plan.remove)
     remove(name);
   for (const auto& name : plan.compress)
-    compress(name);
+    if (!left_as_is_.contains(name))
+      compress(name);
 }
 
 void BackupKeeper::remove(const std::string& name) {
@@ -183,6 +184,7 @@ void BackupKeeper::compress(const std::string& name) {
   if (done)
     return remove(name);
   (void)::unlink(partial.c_str());
+  left_as_is_.insert(name);
   remark("compress '" + path.string() + "': " + std::strerror(done.error().code) + "; it stays as it is");
 }
 

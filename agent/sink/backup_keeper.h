@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,6 +52,7 @@ private:
   std::filesystem::path folder_;
   std::string file_;
   BackupRules rules_;
+  std::set<std::string> left_as_is_;  // the worker's: backups that could not be compressed, told once
 
   std::mutex mutex_;
   std::condition_variable wake_;

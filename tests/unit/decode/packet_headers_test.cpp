@@ -47,9 +47,22 @@ TEST_CASE("an IPv4 header that is cut off gives no tuple") {
   CHECK_FALSE(tuple_of(kIp, first(19, ip4(6, tcp(1, 2)))));
 }
 
-TEST_CASE("a header of the other IP version gives no tuple") {
-  CHECK_FALSE(tuple_of(kIp, ip6(6, tcp(1, 2))));
-  CHECK_FALSE(tuple_of(kIp6, ip4(6, joined({tcp(1, 2), tcp(1, 2)}))));
+TEST_CASE("a header of the other IP version is what it says: the protocol is of what a tunnel carries") {
+  const auto six = tuple_of(kIp, ip6(6, tcp(1, 2)));
+  REQUIRE(six);
+  CHECK(six->source.version == 6);
+  CHECK(six->destination_port == 2);
+  const auto four = tuple_of(kIp6, ip4(6, joined({tcp(1, 2), tcp(1, 2)})));
+  REQUIRE(four);
+  CHECK(four->source.version == 4);
+  CHECK(four->destination_port == 2);
+}
+
+TEST_CASE("a header of no IP version gives no tuple") {
+  auto bytes = ip6(6, tcp(1, 2));
+  bytes[0] = 0x50;
+  CHECK_FALSE(tuple_of(kIp, bytes));
+  CHECK_FALSE(tuple_of(kIp6, bytes));
 }
 
 TEST_CASE("an IPv4 header that says it is shorter than it must be keeps its addresses and loses its ports") {
