@@ -78,9 +78,7 @@ Result<> ask(const Socket& socket) {
   return {};
 }
 
-}  // namespace
-
-Result<std::vector<LinkStatistics>> read_link_statistics() {
+Result<std::vector<LinkStatistics>> read_once() {
   const Socket socket{mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
   if (const int err = errno; !socket)
     return fail(err, "open an rtnetlink socket");
@@ -95,6 +93,16 @@ Result<std::vector<LinkStatistics>> read_link_statistics() {
     if (got < 0 || more < 0)
       return fail(err, "read interfaces from rtnetlink");
   }
+  return links;
+}
+
+}  // namespace
+
+Result<std::vector<LinkStatistics>> read_link_statistics() {
+  constexpr int kTries = 5;
+  auto links = read_once();
+  for (int tries = 1; tries < kTries && !links && links.error().code == EINTR; ++tries)
+    links = read_once();
   return links;
 }
 

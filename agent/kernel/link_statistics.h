@@ -26,7 +26,8 @@ struct LinkStatistics {
   std::vector<LossCounter> losses = {};
 };
 
-// Every interface of the calling thread's network namespace. Any thread.
+// Every interface of the calling thread's network namespace. Any thread. EINTR: interfaces came or went while they were
+// read (NLM_F_DUMP_INTR, as libmnl tells it), five times in a row.
 Result<std::vector<LinkStatistics>> read_link_statistics();
 
 }  // namespace skbtrail

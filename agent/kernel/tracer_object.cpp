@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "kernel/filter_pad.h"
 #include "kernel/per_cpu.h"
@@ -313,12 +314,18 @@ void TracerObject::set_tracing(bool on) {
 }
 
 Result<> TracerObject::describe(const ProbePlan& plan) {
-  const int fd = bpf_map__fd(raw_->maps.functions);
-  for (const auto& [address, function] : descriptions(plan))
-    if (bpf_map_update_elem(fd, &address, &function, BPF_ANY)) {
-      const int err = errno;
-      return fail(err, "describe a function to the tracer");
-    }
+  std::vector<std::uint64_t> addresses;
+  std::vector<trace_function> functions;
+  for (const auto& [address, function] : descriptions(plan)) {
+    addresses.push_back(address);
+    functions.push_back(function);
+  }
+  // In one call (Linux 5.6): there are thousands, and somebody waits for the trace to start.
+  auto count = static_cast<__u32>(addresses.size());
+  if (bpf_map_update_batch(bpf_map__fd(raw_->maps.functions), addresses.data(), functions.data(), &count, nullptr)) {
+    const int err = errno;
+    return fail(err, "describe functions to the tracer");
+  }
   return {};
 }
 

@@ -217,7 +217,13 @@ Result<> Monitor::read_drops(const PodView& pods) {
 }
 
 Result<> Monitor::read_node(const PodView& pods) {
-  links_.take(TRY(read_link_statistics()), pods);
+  auto links = read_link_statistics();
+  if (links)
+    links_.take(*links, pods);
+  else if (links.error().code == EINTR)
+    ++link_failures_;  // pods come and go all the time; the next reading has what this one missed
+  else
+    return std::move(links.error());
   read_traps();
   return {};
 }
@@ -270,6 +276,10 @@ Result<std::vector<MetricFamily>> Monitor::families(const PodView& pods) const {
     capped.metric.push_back(counter_metric({{"metric", latency_->ledger().family().name()}},
                                            static_cast<double>(latency_->ledger().family().capped())));
   append_softnet(all, host_);
+  all.push_back(counter_of("skbtrail_interface_read_failures_total",
+                           "Readings of interfaces that were broken off, since interfaces came and went meanwhile; the "
+                           "next one has what was missed.",
+                           static_cast<double>(link_failures_)));
   if (devlink_)
     all.push_back(counter_of("skbtrail_device_trap_read_failures_total",
                              "Readings of devlink traps that failed; the next one has what was missed.",

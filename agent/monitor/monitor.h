@@ -96,6 +96,7 @@ private:
   SeriesBudget budget_;
   DropLedger drops_;
   LinkLedger links_;
+  std::uint64_t link_failures_ = 0;
   std::optional<DevlinkTraps> devlink_ = {};  // nothing: the kernel has none
   TrapLedger traps_;
   std::uint64_t trap_failures_ = 0;

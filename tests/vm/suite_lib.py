@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.error
 import urllib.request
 
 OUT = pathlib.Path(os.environ.get("SKBTRAIL_OUT") or tempfile.gettempdir())
@@ -446,8 +447,11 @@ class Agent:
     def page(self, accept="text/plain"):
         """What is served now; may be as old as a second."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/metrics", headers={"Accept": accept})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.read().decode()
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"/metrics: {error.code} {error.read().decode(errors='replace')}") from error
 
     def scrape(self):
         """{Sample(name, frozenset of (label, value)): number} of a page that was made after this call."""

@@ -5,6 +5,7 @@ none; a real Prometheus scrapes it and answers a query.
 Runs on any kernel that takes the monitor, also outside of the lab.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -305,6 +306,24 @@ def test_interface_losses(agent):
     lab.check("and they are drops there", sum(mine.values()) == ROUNDS, drops)
 
 
+def test_interfaces_that_change():
+    """Where pods come and go the list of interfaces changes while it is read: the page is served all the same."""
+    many = [f"m{number}{SUFFIX}" for number in range(60)]
+    for name in many:
+        lab.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"p{name}")
+    changing = [f"x{number}{SUFFIX}" for number in range(2)]
+    with lab.Agent() as agent, contextlib.ExitStack() as changes:
+        for name in changing:
+            command = f"while :; do ip link add {name} type veth peer name p{name}; ip link delete {name}; done"
+            changes.enter_context(lab.background("sh", "-c", command))
+        pages = [agent.scrape() for _ in range(6)]
+    for name in [*many, *changing]:
+        lab.run("ip", "link", "delete", name, check=False)
+    broken_off = [page[lab.Sample("skbtrail_interface_read_failures_total", frozenset())] for page in pages]
+    print(f"    # readings that were broken off: {broken_off}", flush=True)
+    lab.check("every page is served while interfaces come and go", len(pages) == 6, agent.stderr)
+
+
 def test_overflow(network):
     """A table with room for 64 rows meets more than that: nothing is lost uncounted, and the overflow says so."""
     protocols = range(143, 243)     # nobody's; each is a row of its own
@@ -395,6 +414,7 @@ def main():
                 if sample.name == "skbtrail_monitor_losses_total" and value}
         lab.check("nothing was lost by the monitor itself", not lost, lost)
     lab.check("SIGTERM ends the agent with status 0", agent.status == 0, agent.status, agent.stderr)
+    test_interfaces_that_change()
     test_overflow(network)
     test_own_cost(network)
     test_refusals()
