@@ -1,11 +1,14 @@
 """The kubectl plugin with a kubectl that is not one: it writes down how it is called and says what it was told to. So
 arguments and objects are tested, and nothing of a cluster."""
 
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
+import time
 
 PLUGIN = pathlib.Path(__file__).resolve().parents[2] / "k8s/plugin/kubectl-skbtrail"
 FAKE = r"""#!/bin/bash
@@ -35,21 +38,31 @@ EVENTS = [
 ]
 
 
+@contextlib.contextmanager
+def fake_kubectl(environment):
+    """A folder where it writes what it is called with, and an environment that finds it."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        (home / "kubectl").write_text(FAKE)
+        (home / "kubectl").chmod(0o755)
+        (home / "events").write_text("".join(json.dumps(one, separators=(",", ":")) + "\n" for one in EVENTS))
+        env = {**os.environ, "PATH": f"{home}:{os.environ['PATH']}", "FAKE_LOG": str(home / "log"),
+               "FAKE_EVENTS": str(home / "events"), "FAKE_METRICS": METRICS, **environment}
+        env.pop("SKBTRAIL_TOKEN", None)
+        yield home, env
+
+
+def calls_in(home):
+    log = home / "log"
+    return [line.rstrip("\x1f").split("\x1f") for line in log.read_text().splitlines()] if log.exists() else []
+
+
 class Called:
     def __init__(self, *arguments, **environment):
-        with tempfile.TemporaryDirectory() as folder:
-            home = pathlib.Path(folder)
-            (home / "kubectl").write_text(FAKE)
-            (home / "kubectl").chmod(0o755)
-            (home / "events").write_text("".join(json.dumps(one, separators=(",", ":")) + "\n" for one in EVENTS))
-            env = {**os.environ, "PATH": f"{home}:{os.environ['PATH']}", "FAKE_LOG": str(home / "log"),
-                   "FAKE_EVENTS": str(home / "events"), "FAKE_METRICS": METRICS, **environment}
-            env.pop("SKBTRAIL_TOKEN", None)
+        with fake_kubectl(environment) as (home, env):
             done = subprocess.run([PLUGIN, *arguments], env=env, capture_output=True, text=True, timeout=60)
             self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
-            log, made = home / "log", home / "log.object"
-            self.calls = [line.rstrip("\x1f").split("\x1f") for line in log.read_text().splitlines()] \
-                if log.exists() else []
+            self.calls, made = calls_in(home), home / "log.object"
             self.object = json.loads(made.read_text()) if made.exists() else None
 
 
@@ -99,6 +112,36 @@ def test_follow():
     assert not any("delete" in call for call in kept.calls)
 
 
+def is_alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_interrupt():
+    """As a terminal does on Ctrl-C: to all processes of the group, of which none may be left."""
+    with fake_kubectl({"FAKE_PHASE": "Running"}) as (home, env):
+        following = subprocess.Popen([PLUGIN, "trace", "-n", "shop", "--pod", "web-0", "--follow"], env=env,
+                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                     start_new_session=True)
+        try:
+            assert "nf_hook_slow" in following.stdout.readline()
+            os.killpg(following.pid, signal.SIGINT)
+            assert following.wait(30) == 130, following.returncode
+            end = time.monotonic() + 10
+            while is_alive(following.pid) and time.monotonic() < end:
+                time.sleep(0.05)
+            assert not is_alive(following.pid), "processes were left"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(following.pid, signal.SIGKILL)
+            following.stdout.close()
+        (deleted,) = [call for call in calls_in(home) if "delete" in call]
+        assert deleted[:4] == ["-n", "shop", "delete", "tracesession.skbtrail.dev/trace-abcde"], deleted
+
+
 def test_drops():
     called = Called("drops")
     rows = [line.split() for line in called.out.splitlines()]
@@ -146,6 +189,7 @@ def cases():
         ("a pod with its namespace", test_namespace_of_pod),
         ("quotes, backslashes and $() stay what they are", test_quotes),
         ("events of the session alone, it is deleted, and nothing goes on", test_follow),
+        ("Ctrl-C deletes the session, and nothing goes on", test_interrupt),
         ("drops are added up", test_drops),
         ("pods of each agent", test_pods),
         ("sessions", test_get),

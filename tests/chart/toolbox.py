@@ -13,6 +13,8 @@ import tempfile
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
+# Ours, by the kubeconform template that is used for all.
+WHERE = "{{.Group}}_{{.ResourceAPIVersion}}_{{.ResourceKind}}.json"
 CACHE = pathlib.Path(os.environ.get("SKBTRAIL_CACHE", pathlib.Path.home() / ".cache/skbtrail"))
 PROGRAMS = {
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform",
@@ -114,23 +116,28 @@ def inlined(schema, definitions):
     return {key: inlined(value, definitions) for key, value in schema.items()}
 
 
+def schemas_of_document(document, folder):
+    """GROUP_VERSION_KIND.json for each kind of an API server's OpenAPI document; kubeconform calls the group of v1 v1."""
+    definitions = json.loads(document)["definitions"]
+    for name in definitions:
+        # Quantities are numbers too, and IntOrString is both.
+        if name.endswith((".resource.Quantity", ".intstr.IntOrString")):
+            definitions[name] = {"type": ["string", "number"]}
+        # A schema of schemas, which refers to itself; the API server looks at ours (tests/kube).
+        elif ".JSONSchemaProps" in name:
+            definitions[name] = {"type": "object"}
+    for definition in definitions.values():
+        for kind in definition.get("x-kubernetes-group-version-kind", []):
+            name = f"{kind['group'] or kind['version']}_{kind['version']}_{kind['kind']}.json".lower()
+            if definition.get("properties", {}).get("metadata"):
+                (folder / name).write_text(json.dumps(strict(inlined(definition, definitions))))
+
+
 def kubernetes_schemas(version, checksum):
-    """A folder with GROUP_VERSION_KIND.json for each kind of this Kubernetes; kubeconform calls the group of v1 v1."""
+    """A folder with a schema for each kind of this Kubernetes, by the document that it is released with."""
     def make(folder):
         source = module("k8s.io/kubernetes", version, checksum) / "api/openapi-spec/swagger.json"
-        definitions = json.loads(source.read_text())["definitions"]
-        for name in definitions:
-            # Quantities are numbers too, and IntOrString is both.
-            if name.endswith((".resource.Quantity", ".intstr.IntOrString")):
-                definitions[name] = {"type": ["string", "number"]}
-            # A schema of schemas, which refers to itself; the API server looks at ours (tests/kube).
-            elif ".JSONSchemaProps" in name:
-                definitions[name] = {"type": "object"}
-        for definition in definitions.values():
-            for kind in definition.get("x-kubernetes-group-version-kind", []):
-                name = f"{kind['group'] or kind['version']}_{kind['version']}_{kind['kind']}.json".lower()
-                if definition.get("properties", {}).get("metadata"):
-                    (folder / name).write_text(json.dumps(strict(inlined(definition, definitions))))
+        schemas_of_document(source.read_text(), folder)
     # The second number: of the form that is made here.
     return made_once(CACHE / f"chart-schemas-kubernetes-{version}-1", make)
 
@@ -148,13 +155,27 @@ def schemas_of_definitions(files, folder):
                 (folder / name).write_text(json.dumps(schema))
 
 
+def foreign_definitions():
+    """Files that define the Prometheus operator's kinds and cert-manager's."""
+    return [module(name, version, checksum) / path for name, (version, checksum, paths) in DEFINITIONS.items()
+            for path in paths]
+
+
 def foreign_schemas():
-    """The same for the Prometheus operator's kinds and cert-manager's."""
+    """The same as kubernetes_schemas() for those."""
     key = hashlib.sha256(json.dumps(DEFINITIONS).encode()).hexdigest()[:12]
+    return made_once(CACHE / f"chart-schemas-foreign-{key}-1",
+                     lambda folder: schemas_of_definitions(foreign_definitions(), folder))
 
-    def make(folder):
-        for name, (version, checksum, paths) in DEFINITIONS.items():
-            where = module(name, version, checksum)
-            schemas_of_definitions([where / path for path in paths], folder)
 
-    return made_once(CACHE / f"chart-schemas-foreign-{key}-1", make)
+def conforms(tools, text, schemas):
+    """What kubeconform has against these objects by these folders of schemas; how many it has judged."""
+    places = [word for folder in schemas for word in ("-schema-location", f"{folder}/{WHERE}")]
+    done = subprocess.run([tools / "kubeconform", "-strict", "-summary", "-output", "json", *places, "-"], input=text,
+                          capture_output=True, text=True, timeout=120)
+    told = json.loads(done.stdout)
+    faults = [one for one in told.get("resources", []) if one["status"] not in ("statusValid", "VALID")]
+    assert done.returncode == 0 and not faults, f"{json.dumps(faults)[:1500]} {done.stderr}"
+    summary, count = told["summary"], sum(bool(one) for one in yaml.safe_load_all(text))
+    assert summary["valid"] == count and not summary["skipped"], summary
+    return f"{count} objects"

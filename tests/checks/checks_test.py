@@ -9,6 +9,7 @@ import unittest
 sys.dont_write_bytecode = True
 
 import bpf_arm64  # noqa: E402
+import drop_reasons  # noqa: E402
 import flags  # noqa: E402
 import includes  # noqa: E402
 import names  # noqa: E402
@@ -123,6 +124,24 @@ class Names(Tree):
 
     def test_no_types(self):
         self.told(names, "no types to check")
+
+
+class DropReasons(unittest.TestCase):
+    CODE = '{"core", "NO_SOCKET",\n "nobody " "listens",\n "ss \\"-l\\""},\n'
+
+    def faults(self, text, code=CODE):
+        table = drop_reasons.table(self.CODE)
+        page = f"{text}\n<!-- reasons -->\n{table}<!-- end of reasons -->\n"
+        return "\n".join(drop_reasons.faults(code, page))
+
+    def test_page_of_the_code(self):
+        self.assertEqual(self.faults("`NO_SOCKET` is `DROP`"), "")
+        self.assertIn('| `NO_SOCKET` | nobody listens | ss "-l" |', drop_reasons.table(self.CODE))
+
+    def test_another_table_and_an_unknown_reason(self):
+        self.assertIn("its table is not that of", self.faults("", self.CODE.replace("nobody", "somebody")))
+        self.assertIn("no reason NO_SOKET", self.faults("`NO_SOKET`"))
+        self.assertIn("no rows", self.faults("", ""))
 
 
 class Spdx(Tree):

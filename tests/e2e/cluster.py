@@ -21,7 +21,8 @@ RUNTIME = "/run/containerd/containerd.sock"
 CGROUP = "/kube"
 # Whose kubeconfigs there are, as TOKENS of tests/kube/lab.py.
 USERS = {"admin": ("admin", "system:masters"), "manager": ("system:kube-controller-manager", ""),
-         "scheduler": ("system:kube-scheduler", ""), "kubelet": (f"system:node:{NODE}", "system:nodes")}
+         "scheduler": ("system:kube-scheduler", ""), "kubelet": (f"system:node:{NODE}", "system:nodes"),
+         "prometheus": ("prometheus", "")}
 NETWORK = {
     "cniVersion": "0.4.0", "name": "lab",
     "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": True,

@@ -122,6 +122,14 @@ def write_agent(path, program=None):
     return path.stat().st_size
 
 
+def agent_bytes():
+    """What a registry would hold of our image: its layers as they are pushed, compressed."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        path = pathlib.Path(folder) / "agent"
+        buildah("push", "--quiet", AGENT, f"oci-archive:{path}")
+        return path.stat().st_size
+
+
 def put(archive, name, content=b"", **attributes):
     entry = tarfile.TarInfo(name)
     entry.size = len(content)

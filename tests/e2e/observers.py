@@ -6,8 +6,11 @@ import pathlib
 import urllib.parse
 import urllib.request
 
+import yaml
+
 from cluster import lab
 
+RELEASE = "skbtrail"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROMETHEUS = 9090
 STORE = 9428
@@ -21,6 +24,15 @@ def ask(port, path, **query):
         return answer.read().decode()
 
 
+def may_see_pods(namespace):
+    """What a Prometheus needs."""
+    api = "rbac.authorization.k8s.io"
+    named = {"apiVersion": f"{api}/v1", "metadata": {"name": "prometheus", "namespace": namespace}}
+    return [{**named, "kind": "Role", "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]},
+            {**named, "kind": "RoleBinding", "roleRef": {"apiGroup": api, "kind": "Role", "name": "prometheus"},
+             "subjects": [{"apiGroup": api, "kind": "User", "name": "prometheus"}]}]
+
+
 def is_ready():
     """It listens before it answers questions."""
     try:
@@ -30,22 +42,19 @@ def is_ready():
 
 
 class Prometheus:
-    """Told where the agents are, as {node: address}: Debian's is built without Kubernetes' discovery."""
+    """It finds the agents as docs/prometheus/scrape.yaml tells it to, as a user who may look at their pods."""
 
-    def __init__(self, cluster, agents):
-        config = {
-            "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
-            "rule_files": [str(ROOT / "docs/prometheus/alerts.yaml")],
-            "scrape_configs": [{
-                "job_name": "skbtrail",
-                # The agent names pods of its node; those labels are not the agent's own.
-                "honor_labels": True,
-                "static_configs": [{"targets": [address], "labels": {"instance": node}}
-                                   for node, address in agents.items()]}]}
+    def __init__(self, cluster, program):
+        cluster.apply(*may_see_pods(RELEASE))
+        config = yaml.safe_load((ROOT / "docs/prometheus/scrape.yaml").read_text())
+        config |= {"global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
+                   "rule_files": [str(ROOT / "docs/prometheus/alerts.yaml")]}
+        # It runs beside the cluster and not in it.
+        config["scrape_configs"][0]["kubernetes_sd_configs"][0]["kubeconfig_file"] = str(
+            cluster.home / "prometheus.kubeconfig")
         path = cluster.home / "prometheus.json"
         path.write_text(json.dumps(config))
-        cluster.launch("prometheus", "prometheus", f"--config.file={path}",
-                       f"--storage.tsdb.path={cluster.home}/prometheus",
+        cluster.launch("prometheus", program, f"--config.file={path}", f"--storage.tsdb.path={cluster.home}/prometheus",
                        f"--web.listen-address=127.0.0.1:{PROMETHEUS}")
         lab.wait_until(is_ready, 60, "Prometheus is ready", every=0.5)
 
@@ -54,6 +63,16 @@ class Prometheus:
         """[(labels, number)]"""
         found = json.loads(ask(PROMETHEUS, "/api/v1/query", query=expression))["data"]["result"]
         return [(one["metric"], float(one["value"][1])) for one in found]
+
+    @staticmethod
+    def dashboard():
+        """{title of a panel: how many series its queries have}, as Grafana would ask them for all nodes and ten minutes."""
+        found = collections.Counter()
+        for panel in json.loads((ROOT / "docs/prometheus/dashboard.json").read_text())["panels"]:
+            for target in panel.get("targets", []):
+                expression = target["expr"].replace("$instance", ".*").replace("$__rate_interval", "10m")
+                found[panel["title"]] += len(Prometheus.query(expression))
+        return found
 
     @staticmethod
     def targets():
