@@ -278,8 +278,8 @@ with lab.NetnsPair() as pair, lab.background(sys.executable, "-c", RECEIVER, pai
             trace.end()
             took = time.monotonic() - started
         print(f"    # {took:.2f} s: {trace.stderr}", flush=True)
-        # It was full: of records of 256 bytes, each behind a header of 8, a ring of 64 MiB holds so many.
-        assert trace.totals.events + trace.totals.lost_ring - before >= (64 << 20) // 264, (trace.totals, before)
+        # It was full: of records of 264 bytes, each behind a header of 8, a ring of 64 MiB holds so many.
+        assert trace.totals.events + trace.totals.lost_ring - before >= (64 << 20) // 272, (trace.totals, before)
         assert trace.status == 0 and trace.events == trace.totals.events, (trace.events, trace.stderr)
         assert trace.loss["ring"] == trace.totals.lost_ring, (trace.loss, trace.stderr)
         assert took < STOP_SECONDS, took
