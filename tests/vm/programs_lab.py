@@ -44,8 +44,9 @@ def loaded(name):
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/dev/shm"))
     lab.run("mount", "-t", "bpf", "bpf", folder)
     try:
-        lab.run("bpftool", "prog", "loadall", BUILD / f"{name}.bpf.o", folder)
-        yield folder
+        # bpftool mounts over whatever the parent of its folder is, unless that is a BPF file system.
+        lab.run("bpftool", "prog", "loadall", BUILD / f"{name}.bpf.o", folder / "programs")
+        yield folder / "programs"
     finally:
         lab.run("umount", folder)
         folder.rmdir()

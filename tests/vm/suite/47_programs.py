@@ -6,7 +6,7 @@ import os
 import programs_lab as programs
 import suite_lib as lab
 
-FUNCTIONS = "__dev_queue_xmit|ip_rcv|udp_rcv|kfree_skbmem"
+FUNCTIONS = "__ip_local_out|__dev_queue_xmit|ip_rcv|udp_rcv|kfree_skbmem"
 PORT, DROPPED_PORT = 7500, 7501
 
 
