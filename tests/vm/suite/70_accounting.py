@@ -57,6 +57,9 @@ def map_entries(name):
     def raw(part):
         return bytes(int(byte, 16) for byte in part)
     listed = json.loads(lab.run("bpftool", "-j", "map", "dump", "name", name).stdout)
+    if listed and "elements" in listed[0]:
+        # The maps of a trace before are still on their way out of the kernel.
+        listed = max(listed, key=lambda one: one["id"])["elements"]
     return [(raw(entry["key"]), raw(entry.get("value", [])), entry.get("formatted", {}).get("value"), entry)
             for entry in listed]
 
