@@ -38,10 +38,40 @@ static __always_inline u64 skb_argument(const struct trace_function *function, u
 	return function->kind == TRACE_SKB_DOUBLE_POINTER ? read_word(argument) : argument;
 }
 
-/* Second tier: report the hit if the packet is followed, else nothing. */
-static __always_inline int follow(void *ctx, const struct call *call, enum scratch_kind kind)
+static __always_inline bool may_nest(enum scratch_kind kind)
 {
-	struct packet packet = {.ctx = ctx};
+	return kind == SCRATCH_DROP || kind == SCRATCH_PROGRAM;
+}
+
+/*
+ * Before v6.1 nothing stops a raw tracepoint program from nesting in itself, and BPF programs that are traced may nest
+ * in one another: the second one is counted and skipped.
+ */
+static __always_inline struct scratch *take_scratch(enum scratch_kind kind)
+{
+	struct scratch *scratch = my_scratch(kind);
+
+	if (!scratch || !may_nest(kind))
+		return scratch;
+	if (scratch->busy) {
+		count_skipped_hit();
+		return NULL;
+	}
+	scratch->busy = 1;
+	return scratch;
+}
+
+static __always_inline void give_back(struct scratch *scratch, enum scratch_kind kind)
+{
+	if (may_nest(kind))
+		scratch->busy = 0;
+}
+
+/* Second tier: report the hit if the packet is followed, else nothing. */
+static __always_inline int follow(const void *ctx, const struct call *call, enum scratch_kind kind,
+				  const struct emission *what)
+{
+	struct packet packet = {.ctx = (void *)ctx};
 	const u64 head = head_of(call->skb);
 	struct trace_followed *entry = find_followed(head);
 
@@ -51,11 +81,14 @@ static __always_inline int follow(void *ctx, const struct call *call, enum scrat
 		forget(head);
 		return 0;
 	}
-	packet.scratch = my_scratch(kind);
-	if (!packet.scratch || !read_packet(&packet, call))
+	packet.scratch = take_scratch(kind);
+	if (!packet.scratch)
 		return 0;
-	emit(&packet, entry, &(struct emission){.type = TRACE_HOP});
-	apply_role(entry, &packet);
+	if (read_packet(&packet, call)) {
+		emit(&packet, entry, what);
+		apply_role(entry, &packet);
+	}
+	give_back(packet.scratch, kind);
 	return 0;
 }
 
@@ -77,19 +110,26 @@ static __always_inline struct trace_followed *follow_or_match(const struct packe
 }
 
 /* First tier: packets are met here, so the filter runs. */
+static __always_inline void meet(struct packet *packet, const struct call *call, struct emission *what)
+{
+	struct trace_followed *entry;
+
+	if (!read_packet(packet, call))
+		return;
+	entry = follow_or_match(packet, &what->flags);
+	if (!entry)
+		return;
+	emit(packet, entry, what);
+	apply_role(entry, packet);
+}
+
 static __always_inline int enter(void *ctx, const struct call *call, enum scratch_kind kind)
 {
 	struct emission what = {.type = TRACE_HOP};
 	struct packet packet = {.ctx = ctx, .scratch = my_scratch(kind)};
-	struct trace_followed *entry;
 
-	if (!packet.scratch || !read_packet(&packet, call))
-		return 0;
-	entry = follow_or_match(&packet, &what.flags);
-	if (!entry)
-		return 0;
-	emit(&packet, entry, &what);
-	apply_role(entry, &packet);
+	if (packet.scratch)
+		meet(&packet, call, &what);
 	return 0;
 }
 
@@ -122,9 +162,10 @@ int entry_kprobe(struct pt_regs *ctx)
 SEC("?kprobe")
 int follow_kprobe(struct pt_regs *ctx)
 {
+	const struct emission hop = {.type = TRACE_HOP};
 	struct call call;
 
-	return anything_followed() && kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE) : 0;
+	return anything_followed() && kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop) : 0;
 }
 
 /*
@@ -168,54 +209,30 @@ int entry_fentry(void *ctx)
 SEC("?fentry.multi")
 int follow_fentry(void *ctx)
 {
+	const struct emission hop = {.type = TRACE_HOP};
 	struct call call;
 
-	return anything_followed() && fentry_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_FENTRY) : 0;
-}
-
-/* Before v6.1 nothing stops a raw tracepoint program from nesting in itself; the second one is counted and skipped. */
-static __always_inline bool enter_scratch(struct scratch *scratch)
-{
-	if (scratch->busy)
-		return false;
-	scratch->busy = 1;
-	return true;
-}
-
-static __always_inline void report_drop(struct bpf_raw_tracepoint_args *ctx, struct scratch *scratch)
-{
-	struct emission what = {.type = TRACE_DROP};
-	const struct call call = {.address = ctx->args[1], .skb = ctx->args[0], .role = TRACE_ROLE_PLAIN};
-	struct packet packet = {.ctx = ctx, .scratch = scratch};
-	struct trace_followed *entry;
-
-	if (has_drop_reason) {
-		what.drop_reason = ctx->args[2];
-		what.flags |= TRACE_HAS_REASON;
-	}
-	if (!read_packet(&packet, &call))
-		return;
-	entry = follow_or_match(&packet, &what.flags);
-	if (entry)
-		emit(&packet, entry, &what);
+	return anything_followed() && fentry_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_FENTRY, &hop) : 0;
 }
 
 SEC("?raw_tp/kfree_skb")
 int drop_skb(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct scratch *scratch;
+	struct emission what = {.type = TRACE_DROP};
+	const struct call call = {.address = ctx->args[1], .skb = ctx->args[0], .role = TRACE_ROLE_PLAIN};
+	struct packet packet = {.ctx = ctx};
 
 	if (!is_on())
 		return 0;
-	scratch = my_scratch(SCRATCH_DROP);
-	if (!scratch)
-		return 0;
-	if (!enter_scratch(scratch)) {
-		count_skipped_hit();
-		return 0;
+	if (has_drop_reason) {
+		what.drop_reason = ctx->args[2];
+		what.flags |= TRACE_HAS_REASON;
 	}
-	report_drop(ctx, scratch);
-	scratch->busy = 0;
+	packet.scratch = take_scratch(SCRATCH_DROP);
+	if (!packet.scratch)
+		return 0;
+	meet(&packet, &call, &what);
+	give_back(packet.scratch, SCRATCH_DROP);
 	return 0;
 }
 
@@ -368,4 +385,52 @@ int fentry_ip6_fragment(const u64 *ctx)
 	if (anything_followed())
 		fragments_of(trampoline_word(ctx, 2));
 	return 0;
+}
+
+/*
+ * BPF programs that handle packets, at their entry and at their exit. These here are patterns: the agent loads a copy
+ * for each program that it traces, with that program's numbers in place of the two constants; see
+ * agent/kernel/traced_programs.h.
+ */
+#define NUMBER_OF_COPY(magic)                                                                          \
+	({                                                                                             \
+		u64 number_;                                                                           \
+		asm volatile("%0 = " magic : "=r"(number_));                                           \
+		number_;                                                                               \
+	})
+#define PROGRAM_ID NUMBER_OF_COPY("0x1b7a0020")
+/*
+ * Offset in the context: the return value lies behind the arguments, and not every program's type tells how many. The
+ * verifier adds no number to a context that is larger than 2^29.
+ */
+#define RETURN_OFFSET NUMBER_OF_COPY("0x1b7a0021")
+
+SEC("?fentry")
+int tc_entry(const u64 *ctx)
+{
+	struct emission what = {.type = TRACE_PROGRAM_ENTRY, .program_id = PROGRAM_ID};
+	const struct call call = {.skb = trampoline_word(ctx, 0), .role = TRACE_ROLE_PLAIN};
+	struct packet packet = {.ctx = (void *)ctx};
+
+	if (!is_on())
+		return 0;
+	packet.scratch = take_scratch(SCRATCH_PROGRAM);
+	if (!packet.scratch)
+		return 0;
+	meet(&packet, &call, &what);
+	give_back(packet.scratch, SCRATCH_PROGRAM);
+	return 0;
+}
+
+SEC("?fexit")
+int tc_exit(const u64 *ctx)
+{
+	const struct emission what = {
+		.type = TRACE_PROGRAM_EXIT,
+		.program_id = PROGRAM_ID,
+		.verdict = read_word((u64)ctx + RETURN_OFFSET),
+	};
+	const struct call call = {.skb = trampoline_word(ctx, 0), .role = TRACE_ROLE_PLAIN};
+
+	return anything_followed() ? follow(ctx, &call, SCRATCH_PROGRAM, &what) : 0;
 }

@@ -186,13 +186,29 @@ void tell_backups(Output& output) {
     std::fprintf(stderr, "%s\n", remark.c_str());
 }
 
+// Null when nobody asked for BPF programs.
+Result<std::unique_ptr<TracedPrograms>> trace_programs(const PreparedTrace& prepared, const TraceSpec& spec) {
+  if (spec.programs.empty())
+    return std::unique_ptr<TracedPrograms>{};
+  auto programs = std::make_unique<TracedPrograms>(
+      prepared.tracer, spec.programs, prepared.programs_refused,
+      [](const std::string& line) { std::fprintf(stderr, "skbtrail trace: %s\n", line.c_str()); });
+  TRY(programs->poll(TracedPrograms::kMaxPrograms));
+  std::fprintf(stderr, "tracing: %zu BPF programs, %zu refused\n", programs->attached(), programs->refused());
+  return programs;
+}
+
 int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOptions& options, const Printing& printing,
                  const TracePods& pods, AttachReport& attach_report) {
   auto attached = attach_prepared(prepared, stop);
   if (!attached)
     return report_attach(attached.error());
   const auto probes = std::move(*attached);
+  auto programs = trace_programs(prepared, spec);
+  if (!programs)
+    return report_attach(programs.error());
   Decoder decoder = decoder_of(prepared, spec);
+  decoder.set_programs(programs->get());
   bool ready = false;
   NetnsNames netns_names{HostRoot{}};
   TraceLoop loop{
@@ -201,7 +217,8 @@ int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOpti
        .decoder = decoder,
        .sink = *printing.sink,
        .pods = pods.watch.get(),
-       .netns_names = options.output_netns_names ? &netns_names : nullptr},
+       .netns_names = options.output_netns_names ? &netns_names : nullptr,
+       .programs = programs->get()},
       {.duration = spec.duration, .max_events = spec.max_events, .events_per_second = spec.events_per_second},
       stack_use_of(prepared, spec),
       [&](const AttachProgress& progress) {

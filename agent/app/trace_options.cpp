@@ -54,6 +54,10 @@ void declare_what(CLI::App& command, TraceOptions& options) {
                 "Keep following a packet that no longer matches; always on, taken for pwru's users")
       ->group(group);
   command
+      .add_flag("--filter-trace-tc", options.filter_trace_tc,
+                "Also every BPF program of TC that is loaded, or will be, with what it decides")
+      ->group(group);
+  command
       .add_option("--probes", options.probes,
                   "path (one function per layer), all (every function that takes a packet) or drops")
       ->check(CLI::IsMember({"path", "all", "drops"}))
@@ -278,6 +282,12 @@ Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& hos
       .caller = options.output_caller,
       .stack = options.output_stack,
   };
+  if (options.filter_trace_tc)
+    spec.programs.insert(ProgramKind::Tc);
+  if (!spec.programs.empty() && spec.probes == ProbeSet::Drops)
+    return refuse(
+        EINVAL,
+        "--filter-trace-tc: with --probes drops no packet is followed into a program; use --probes path or all");
   if (options.output == "pcapng" && !options.output_json)
     spec.snaplen = (options.snaplen + 7) / 8 * 8;
   if (!options.backend.empty())

@@ -28,6 +28,7 @@ struct TraceOptions {
   std::string filter_skb_expr;
   std::vector<std::string> output_skb_metadata;
   bool filter_track_skb = true;
+  bool filter_trace_tc = false;
   std::vector<std::string> pods;
   std::optional<std::string> pod_selector;
   std::string pod_namespace;

@@ -91,7 +91,7 @@ void read_frame(const trace_record& raw, const trace_bytes& head, Bytes captured
 Result<> check_layout(const trace_record& raw, std::size_t size) {
   if (raw.size != size)
     return broken("it says " + std::to_string(raw.size) + " bytes and has " + std::to_string(size));
-  if (raw.type != TRACE_HOP && raw.type != TRACE_DROP)
+  if (raw.type < TRACE_HOP || raw.type > TRACE_PROGRAM_EXIT)
     return broken("unknown type " + std::to_string(raw.type));
   if (raw.l3_len > TRACE_L3_BYTES)
     return broken("it claims " + std::to_string(raw.l3_len) + " packet bytes of at most " +
@@ -165,15 +165,14 @@ Result<> Decoder::decode(Bytes record, PacketEvent& event) {
   event.monotonic_ns = raw.time_ns;
   event.realtime_ns = raw.time_ns + static_cast<std::uint64_t>(realtime_offset_ns_);
   event.first = raw.flags & TRACE_FIRST;
+  event.tracked_by = event.first ? TrackedBy::Filter : TrackedBy::Skb;
   event.cpu = raw.cpu;
   event.pid = raw.pid;
   event.comm = ShortText(text_of(raw.comm));
   read_packet(raw, event);
   read_device(raw, event);
 
-  event.function_address = raw.function;
-  event.function = symbol(raw.function);
-  event.caller = raw.caller != 0 ? symbol(raw.caller) : nullptr;
+  TRY(read_place(raw, event));
   event.type = raw.type == TRACE_DROP ? EventType::Drop : EventType::Hop;
   event.drop.reset();
   if (event.type == EventType::Drop)
@@ -198,6 +197,23 @@ void Decoder::read_dump(const Bytes& skb, const Bytes& shared, PacketEvent& even
   if (!dumps_.control_words || skb.size() < *dumps_.control_words + sizeof(ControlWords))
     return;
   std::memcpy(&event.control_words.emplace(), skb.data() + *dumps_.control_words, sizeof(ControlWords));
+}
+
+Result<> Decoder::read_place(const trace_record& raw, PacketEvent& event) {
+  event.program.reset();
+  event.caller = raw.caller != 0 ? symbol(raw.caller) : nullptr;
+  event.function_address = raw.function;
+  if (raw.type != TRACE_PROGRAM_ENTRY && raw.type != TRACE_PROGRAM_EXIT) {
+    event.function = symbol(raw.function);
+    return {};
+  }
+  const TracedProgram* program = programs_ ? programs_->lookup(raw.program_id) : nullptr;
+  if (!program)
+    return broken("it names BPF program " + std::to_string(raw.program_id) + ", which is not traced");
+  event.function = &program->symbol;
+  event.program = {.program = program,
+                   .verdict = raw.type == TRACE_PROGRAM_EXIT ? std::optional(raw.verdict) : std::nullopt};
+  return {};
 }
 
 void Decoder::read_values(Bytes bytes, PacketEvent& event) const {

@@ -14,6 +14,8 @@
 #include "model/packet_event.h"
 #include "model/symbol.h"
 
+struct trace_record;
+
 namespace skbtrail {
 
 class Decoder final {
@@ -39,6 +41,9 @@ public:
   // Whether to look for tunnels in the packet bytes of a record; there must be kTunnelBytes of them.
   void set_tunnels(bool wanted) { tunnels_ = wanted; }
 
+  // Who knows the BPF programs of records; must outlive the decoder.
+  void set_programs(const TracedProgramNames* programs) { programs_ = programs; }
+
   void set_realtime_offset(std::int64_t nanoseconds) { realtime_offset_ns_ = nanoseconds; }
   std::int64_t realtime_offset() const { return realtime_offset_ns_; }
 
@@ -46,6 +51,7 @@ private:
   void read_dump(const std::span<const std::byte>& skb, const std::span<const std::byte>& shared,
                  PacketEvent& event) const;
   void read_values(std::span<const std::byte> bytes, PacketEvent& event) const;
+  Result<> read_place(const trace_record& raw, PacketEvent& event);
   Drop drop_of(std::optional<std::uint32_t> reason);
   void read_stack(std::span<const std::byte> addresses, PacketEvent& event);
   const Symbol* symbol(std::uint64_t address);
@@ -58,6 +64,7 @@ private:
   std::vector<ValueForm> forms_;
   DumpForms dumps_;
   bool tunnels_ = false;
+  const TracedProgramNames* programs_ = nullptr;
   std::unordered_map<std::uint64_t, Symbol> symbols_;
   std::unordered_map<std::uint32_t, DropReasonName> reasons_;
 };

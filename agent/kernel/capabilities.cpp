@@ -17,7 +17,8 @@ constexpr Needed kNeeded[] = {
     {CAP_BPF, "CAP_BPF", "no BPF program or map can be loaded: no tracing"},
     {CAP_PERFMON, "CAP_PERFMON", "no probe can be attached and no kernel memory read: no tracing"},
     {CAP_SYSLOG, "CAP_SYSLOG", "kernel addresses stay hidden: functions and drop locations cannot be found or named"},
-    {CAP_NET_ADMIN, "CAP_NET_ADMIN", "BPF programs at tc and XDP cannot be traced; kernel functions can"},
+    {CAP_NET_ADMIN, "CAP_NET_ADMIN",
+     "BPF programs of TC cannot be traced, which takes CAP_SYS_ADMIN; kernel functions can"},
 };
 
 // Before 5.8 (2c78ee898d8f, 980737282232) one capability stood for these.

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "kernel/filter_pad.h"
 #include "kernel/per_cpu.h"
 #include "kernel/program_info.h"
+#include "kernel/program_patterns.h"
 #include "trace_abi.h"
 #include "tracer.skel.h"
 #include "tracer_roomy.skel.h"
@@ -122,6 +124,30 @@ void select_move_programs(const tracer_bpf& raw, const ProbePlan& plan) {
                                   std::ranges::find(plan.moves, function, &MoveTarget::name) != plan.moves.end());
 }
 
+// Programs that trace BPF programs are verified against one that does nothing.
+struct Watcher {
+  ProgramKind kind;
+  bpf_attach_type edge;
+  bpf_program* decltype(tracer_bpf::progs)::*program;
+};
+
+constexpr std::array kWatchers = {
+    Watcher{ProgramKind::Tc, BPF_TRACE_FENTRY, &decltype(tracer_bpf::progs)::tc_entry},
+    Watcher{ProgramKind::Tc, BPF_TRACE_FEXIT, &decltype(tracer_bpf::progs)::tc_exit},
+};
+
+Result<> select_watchers(const tracer_bpf& raw, const TracerSettings& settings, const ProgramPatterns& patterns) {
+  for (const auto& [kind, edge, program] : kWatchers) {
+    if (!settings.programs.contains(kind))
+      continue;
+    bpf_program__set_autoload(raw.progs.*program, true);
+    const std::string function{ProgramPatterns::function(kind)};
+    if (const int err = bpf_program__set_attach_target(raw.progs.*program, patterns.fd(kind), function.c_str()))
+      return fail(-err, "look up BPF program '" + function + "'");
+  }
+  return {};
+}
+
 std::vector<bpf_insn> instructions_of(const bpf_program* program) {
   const bpf_insn* first = bpf_program__insns(program);
   return {first, first + bpf_program__insn_cnt(program)};
@@ -169,11 +195,11 @@ Result<> splice(bpf_program* program, PadRoom room, std::span<const PadContent> 
 Result<> splice_expressions(const tracer_bpf& raw, const TracerSettings& settings) {
   const auto room = room_for(settings);
   const auto contents = pad_contents(settings);
-  for (auto* program : {raw.progs.entry_kprobe, raw.progs.entry_fentry, raw.progs.drop_skb})
+  for (auto* program : {raw.progs.entry_kprobe, raw.progs.entry_fentry, raw.progs.drop_skb, raw.progs.tc_entry})
     if (bpf_program__autoload(program))
       TRY(splice(program, room, contents));
   // Followed packets passed the filter before.
-  for (auto* program : {raw.progs.follow_kprobe, raw.progs.follow_fentry})
+  for (auto* program : {raw.progs.follow_kprobe, raw.progs.follow_fentry, raw.progs.tc_exit})
     if (bpf_program__autoload(program))
       TRY(splice(program, room, std::span(contents).last(1)));
   return {};
@@ -269,6 +295,11 @@ Result<TracerObject> TracerObject::load(const TracerSettings& settings, const Pr
   TRY(size_maps(*raw, settings, addresses));
   select_programs(*raw, plan);
   select_move_programs(*raw, plan);
+  std::optional<ProgramPatterns> patterns;  // needed until all is loaded
+  if (!settings.programs.empty()) {
+    patterns = TRY(ProgramPatterns::load());
+    TRY(select_watchers(*raw, settings, *patterns));
+  }
   TRY(splice_expressions(*raw, settings));
   if (plan.move_backend == MoveBackend::Session)
     TRY(write_kfunc_calls(raw->progs.moves_session, settings.session));
@@ -299,6 +330,12 @@ std::vector<bpf_program*> TracerObject::trampolines() const {
     if (loaded(raw_->progs.*program))
       programs.push_back(raw_->progs.*program);
   return programs;
+}
+
+std::vector<bpf_insn> TracerObject::pattern(ProgramKind kind, bpf_attach_type edge) const {
+  const auto* found =
+      std::ranges::find_if(kWatchers, [&](const Watcher& one) { return one.kind == kind && one.edge == edge; });
+  return instructions_of(raw_->progs.*(found->program));
 }
 
 int TracerObject::ring_fd() const {

@@ -17,6 +17,7 @@
 #include "model/probe_plan.h"
 #include "model/scope_place.h"
 #include "model/trace_totals.h"
+#include "model/traced_program.h"
 
 struct bpf_program;
 struct tracer_bpf;
@@ -55,6 +56,7 @@ struct TracerSettings {
   bool capture_shared = false;  // a copy of its skb_shared_info
   std::uint32_t snaplen = 0;    // packet bytes in each record; a multiple of 8, at most TRACE_MAX_SNAPLEN
   bool has_budget = false;
+  std::set<ProgramKind> programs = {};   // BPF programs of these kinds are traced
   bool follow_packets = true;            // off for drops only: each drop is a packet of its own
   std::uint32_t ring_bytes = 16U << 20;  // a power of two, at least a page
   std::uint32_t max_packets = 16384;     // followed at once
@@ -77,6 +79,9 @@ public:
   bpf_program* session_program() const;
   // The trampolines over plan.moves; none with another MoveBackend.
   std::vector<bpf_program*> trampolines() const;
+  // Instructions of the program that looks at BPF programs of this kind at their entry or exit; settings asked for it.
+  // Each of those programs needs a copy of its own; see NUMBER_OF_COPY in bpf/tracer.bpf.c.
+  std::vector<bpf_insn> pattern(ProgramKind kind, bpf_attach_type edge) const;
   int ring_fd() const;
   int followed_fd() const;
 

@@ -13,6 +13,7 @@
 #include "model/pod.h"
 #include "model/short_text.h"
 #include "model/symbol.h"
+#include "model/traced_program.h"
 #include "model/value_form.h"
 
 namespace skbtrail {
@@ -94,6 +95,15 @@ struct Frame {
 
 enum class EventType : std::uint8_t { Hop, Drop };
 
+// Why this event is there: the filter matched here, or the packet is followed and known by its data.
+enum class TrackedBy : std::uint8_t { Filter, Skb };
+
+// A BPF program that was handed the packet, or has decided about it.
+struct ProgramStep {
+  const TracedProgram* program = nullptr;              // never null in a decoded event
+  std::optional<std::int32_t> verdict = std::nullopt;  // what it returned; absent at its entry
+};
+
 struct PacketEvent {
   EventType type = EventType::Hop;
   std::uint64_t sequence = 0;  // of this session, from 1
@@ -104,9 +114,11 @@ struct PacketEvent {
   std::optional<PacketId> parent;
   std::uint64_t skb = 0;
   bool first = false;  // the filter matched here
+  TrackedBy tracked_by = TrackedBy::Skb;
   std::uint64_t function_address = 0;
-  const Symbol* function = nullptr;  // never null in a decoded event; of a drop: where kfree_skb was called
-  const Symbol* caller = nullptr;    // null: not asked for
+  // Never null in a decoded event. Of a drop: where kfree_skb was called; of a BPF program: its name.
+  const Symbol* function = nullptr;
+  const Symbol* caller = nullptr;  // null: not asked for
   std::uint32_t cpu = 0;
   std::uint32_t pid = 0;
   ShortText comm;
@@ -128,6 +140,7 @@ struct PacketEvent {
   const Pod* source_pod = nullptr;  // whose the addresses in `tuple` are, among this node's pods
   const Pod* destination_pod = nullptr;
   std::optional<Drop> drop;
+  std::optional<ProgramStep> program;
   Frame frame;  // without bytes unless they were asked for and the headers are known
   Dump skb_dump = {};
   Dump shared_dump = {};

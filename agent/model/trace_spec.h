@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "model/kernel_features.h"
+#include "model/traced_program.h"
 
 namespace skbtrail {
 
@@ -35,6 +37,7 @@ struct TraceSpec {
   std::uint32_t netns_inum = 0;  // 0: any
   std::uint32_t ifindex = 0;     // 0: any
   MarkFilter mark = {};
+  std::set<ProgramKind> programs = {};    // BPF programs that are traced, too
   bool pods = false;                      // name the pods of events
   bool only_pods = false;                 // only packets of the pods that were asked for
   std::optional<Backend> backend = {};    // absent: the best there is

@@ -16,6 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t kHouseEvery = std::chrono::nanoseconds(100ms).count();
+// New BPF programs that one round takes in: each costs the kernel some milliseconds, while the ring fills.
+constexpr std::size_t kProgramsAtOnce = 2;
 // Less is the noise of two readings: both clocks are slewed together.
 constexpr std::int64_t kClockWasSet = std::chrono::nanoseconds(50ms).count();
 constexpr std::uint64_t kAgeEvery = std::chrono::nanoseconds(1s).count();
@@ -79,6 +81,11 @@ Result<> TraceLoop::end(bool sound) {
   (void)parts_.probes.poll();
   totals_.probes_attached = parts_.probes.progress().attached;
   totals_.probes_rejected = parts_.probes.progress().refused.size();
+  if (parts_.programs) {
+    totals_.probes_attached += parts_.programs->attached();
+    totals_.probes_rejected += parts_.programs->refused();
+    parts_.programs->detach();
+  }
   removals_ = parts_.probes.detach();
   auto drained = settle(sound);
   auto finished = parts_.sink.finish();
@@ -202,6 +209,8 @@ Result<> TraceLoop::keep_house(std::uint64_t now_ns) {
   house_kept_ns_ = now_ns;
   follow_clock();
   TRY(parts_.probes.poll());
+  if (parts_.programs)
+    TRY(parts_.programs->poll(kProgramsAtOnce));
   if (!complete_told_)
     tell_progress();
   TRY(report_losses());

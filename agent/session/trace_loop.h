@@ -14,6 +14,7 @@
 #include "kernel/followed_table.h"
 #include "kernel/netns_names.h"
 #include "kernel/record_ring.h"
+#include "kernel/traced_programs.h"
 #include "kernel/tracer_object.h"
 #include "model/pod_totals.h"
 #include "model/trace_totals.h"
@@ -41,8 +42,9 @@ struct TraceParts {
   AttachedProbes& probes;
   Decoder& decoder;
   Sink& sink;
-  PodWatch* pods = nullptr;           // null: nobody asks for pods
-  NetnsNames* netns_names = nullptr;  // null: nobody asks for them
+  PodWatch* pods = nullptr;            // null: nobody asks for pods
+  NetnsNames* netns_names = nullptr;   // null: nobody asks for them
+  TracedPrograms* programs = nullptr;  // null: nobody asks for BPF programs
   // Ten times a second, and at the end; may be empty.
   std::function<void(const TraceTotals&)> on_totals = {};
 };

@@ -32,7 +32,8 @@ struct PreparedTrace {
   DumpForms dump_forms;
   std::unique_ptr<ProbePlan> plan;  // its address stays, since attached probes refer to it
   TracerObject tracer;
-  std::string tracefs;  // where kprobe_events is
+  std::string tracefs;           // where kprobe_events is
+  std::string programs_refused;  // why this kernel lets no BPF program be traced, where that was asked for
 };
 
 // EINVAL: the spec is wrong. ENOTSUP, EPERM, EACCES: this kernel or these privileges cannot do it. The message says

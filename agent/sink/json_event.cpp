@@ -134,6 +134,14 @@ void put_stack(TextBuffer& out, const PacketEvent& event) {
   out.put(']');
 }
 
+std::string_view name_of(TrackedBy how) {
+  switch (how) {
+    case TrackedBy::Filter: return "filter";
+    case TrackedBy::Skb: return "skb";
+  }
+  std::abort();
+}
+
 void put_identity(TextBuffer& out, const PacketEvent& event) {
   out.put(",\"seq\":");
   out.put_dec(event.sequence);
@@ -148,6 +156,9 @@ void put_identity(TextBuffer& out, const PacketEvent& event) {
     out.put("null");
   if (event.first)
     out.put(",\"first\":true");
+  out.put(",\"tracked_by\":\"");
+  out.put(name_of(event.tracked_by));
+  out.put('"');
 }
 
 // {"namespace":"shop","name":"web-0" and no end.
@@ -174,6 +185,22 @@ void put_end(TextBuffer& out, std::string_view key, const Pod* pod) {
     return;
   out.put(key);
   put_pod_name(out, *pod);
+  out.put('}');
+}
+
+void put_program(TextBuffer& out, const ProgramStep& step) {
+  out.put(",\"program\":{\"type\":\"");
+  out.put(program_kind_name(step.program->kind));
+  out.put("\",\"id\":");
+  out.put_dec(step.program->id);
+  out.put(",\"verdict\":");
+  if (step.verdict) {
+    out.put('"');
+    put_verdict(out, *step.verdict);
+    out.put('"');
+  } else {
+    out.put("null");
+  }
   out.put('}');
 }
 
@@ -335,6 +362,8 @@ void JsonEvent::put(TextBuffer& out, const PacketEvent& event) {
   out.put(origin_);
   put_identity(out, event);
   put_function(out, event);
+  if (event.program)
+    put_program(out, *event.program);
   put_context(out, event);
   put_meta(out, event);
   put_tunnel_object(out, event);

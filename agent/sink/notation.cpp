@@ -113,6 +113,30 @@ void put_symbol(TextBuffer& out, const Symbol& symbol) {
   }
 }
 
+void put_verdict(TextBuffer& out, std::int32_t verdict) {
+  if (const auto name = verdict_name(verdict))
+    return out.put(*name);
+  if (verdict < 0)
+    out.put('-');
+  out.put_dec(static_cast<std::uint64_t>(std::abs(std::int64_t{verdict})));
+}
+
+void put_place(TextBuffer& out, const PacketEvent& event) {
+  if (!event.program)
+    return put_symbol(out, *event.function);
+  const TracedProgram& program = *event.program->program;
+  out.put(program.symbol.name);
+  out.put(" [");
+  out.put(program_kind_name(program.kind));
+  out.put(' ');
+  out.put_dec(program.id);
+  out.put(']');
+  if (!event.program->verdict)
+    return;
+  out.put(' ');
+  put_verdict(out, *event.program->verdict);
+}
+
 void put_transport(TextBuffer& out, const Tuple& tuple) {
   switch (tuple.l4) {
     case L4::None: return;

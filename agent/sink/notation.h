@@ -17,6 +17,12 @@ std::string address_text(const IpAddress& address);
 // "nf_hook_slow+0x9f", with " [nf_tables]" for a symbol of a module.
 void put_symbol(TextBuffer& out, const Symbol& symbol);
 
+// "ip_rcv"; of a BPF program "to_host [tc 12]" at its entry and "to_host [tc 12] TC_ACT_OK" when it has decided.
+void put_place(TextBuffer& out, const PacketEvent& event);
+
+// "TC_ACT_OK", or the number when it has no name.
+void put_verdict(TextBuffer& out, std::int32_t verdict);
+
 // "tcp", "icmp6"; "proto-47" for what has no name; nothing without a transport.
 void put_transport(TextBuffer& out, const Tuple& tuple);
 

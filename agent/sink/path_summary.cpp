@@ -102,18 +102,25 @@ std::vector<const PathSummary::Path*> PathSummary::finish() {
 }
 
 std::uint32_t PathSummary::step_of(const PacketEvent& event) {
-  return event.drop ? drop_step(event) : function_step(event);
+  if (event.drop)
+    return named_step(drop_text(event), Role::Drop);
+  return event.program ? program_step(event) : function_step(event);
 }
 
-std::uint32_t PathSummary::drop_step(const PacketEvent& event) {
-  std::string text = drop_text(event);
-  const auto found = drop_steps_.find(text);
-  if (found != drop_steps_.end())
+std::uint32_t PathSummary::named_step(std::string text, Role role) {
+  const auto found = named_steps_.find(text);
+  if (found != named_steps_.end())
     return found->second;
-  const std::uint32_t step = new_step(text, Role::Drop);
+  const std::uint32_t step = new_step(text, role);
   if (step != 0)
-    drop_steps_.emplace(std::move(text), step);
+    named_steps_.emplace(std::move(text), step);
   return step;
+}
+
+std::uint32_t PathSummary::program_step(const PacketEvent& event) {
+  TextBuffer text{128};
+  put_place(text, event);
+  return named_step(std::string(text.view()), Role::Plain);
 }
 
 std::uint32_t PathSummary::function_step(const PacketEvent& event) {

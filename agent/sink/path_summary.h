@@ -78,7 +78,8 @@ private:
 
   static Role role_of(const std::string& function);
   std::uint32_t step_of(const PacketEvent& event);
-  std::uint32_t drop_step(const PacketEvent& event);
+  std::uint32_t named_step(std::string text, Role role);
+  std::uint32_t program_step(const PacketEvent& event);
   std::uint32_t function_step(const PacketEvent& event);
   std::uint32_t new_step(std::string name, Role role);
   bool has_ended(const InFlight& packet) const;
@@ -91,7 +92,7 @@ private:
   LruMap<PacketId, InFlight, PacketIdHash> in_flight_;
   std::vector<Step> steps_;
   std::unordered_map<std::uint64_t, std::uint32_t> function_steps_;  // by address
-  std::unordered_map<std::string, std::uint32_t> drop_steps_;        // by text
+  std::unordered_map<std::string, std::uint32_t> named_steps_;       // by text
   std::unordered_multimap<std::uint64_t, Path> paths_;               // by hash of their steps
   std::size_t path_steps_ = 0;
   std::size_t times_ = 0;

@@ -149,7 +149,7 @@ std::string_view PcapngSink::comment_of(const PacketEvent& event) {
     put_printable(words_, event.drop->name ? std::string_view(event.drop->name->name) : "without a reason");
     words_.put(" at ");
   }
-  put_symbol(words_, *event.function);
+  put_place(words_, event);
   words_.put(", packet ");
   put_identity(words_, event.packet);
   if (event.parent) {

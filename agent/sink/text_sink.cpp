@@ -103,7 +103,7 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
       if (event.control_words)
         put_control_words(cell, *event.control_words);
       return;
-    case ColumnKind::Function: return put_symbol(cell, *event.function);
+    case ColumnKind::Function: return put_place(cell, event);
     case ColumnKind::Caller:
       if (event.caller)
         put_symbol(cell, *event.caller);

@@ -182,6 +182,8 @@ struct emission {
 	u16 reserved;
 	u32 flags;
 	u32 drop_reason;
+	u32 program_id;		/* 0: not at a BPF program */
+	s32 verdict;
 };
 
 static __always_inline u64 record_bytes(void)
@@ -275,6 +277,8 @@ static __always_inline void emit(const struct packet *packet, struct trace_follo
 	record->size = record_bytes();
 	record->flags = what->flags;
 	record->drop_reason = what->drop_reason;
+	record->program_id = what->program_id;
+	record->verdict = what->verdict;
 	fill_record(record, packet, entry);
 	if (capture_values)
 		fill_values(record, packet);

@@ -6,7 +6,7 @@
 #ifndef SKBTRAIL_TRACE_ABI_H
 #define SKBTRAIL_TRACE_ABI_H
 
-#define TRACE_ABI_VERSION 2
+#define TRACE_ABI_VERSION 3
 
 #define TRACE_COMM_LEN 16	/* TASK_COMM_LEN */
 #define TRACE_IFNAME_LEN 16	/* IFNAMSIZ */
@@ -23,6 +23,8 @@
 enum trace_record_type {
 	TRACE_HOP = 1,		/* a followed packet entered a traced function */
 	TRACE_DROP = 2,		/* the kernel freed a followed packet as dropped (kfree_skb tracepoint) */
+	TRACE_PROGRAM_ENTRY = 3,	/* a followed packet is handed to a BPF program */
+	TRACE_PROGRAM_EXIT = 4,	/* the BPF program has decided about it */
 };
 
 /* What a record knows; a field whose bit is clear is zero and means nothing. */
@@ -158,7 +160,7 @@ struct trace_record {
 	__u64 parent_head;
 	__u64 parent_born;
 	__u64 skb;		/* address of the struct sk_buff */
-	__u64 function;		/* address of the function; of the drop's location for TRACE_DROP */
+	__u64 function;		/* address of the function; of the drop's location for TRACE_DROP; 0 for BPF programs */
 	__u64 caller;		/* return address, 0 unless asked for */
 	__u64 netns_cookie;
 	__u64 cgroup_id;	/* of the packet's socket, in cgroup2; only when asked for */
@@ -170,6 +172,8 @@ struct trace_record {
 	__u32 cpu;
 	__u32 pid;		/* thread group id of the current task */
 	__u32 drop_reason;	/* enum skb_drop_reason, subsystem in the upper 16 bits */
+	__u32 program_id;	/* the kernel's id of the BPF program; 0 for functions */
+	__s32 verdict;		/* what it returned; TRACE_PROGRAM_EXIT only */
 	__u16 protocol;		/* skb->protocol, host byte order */
 	__u16 vlan_tci;		/* host byte order */
 	__u16 l3_len;		/* valid bytes in l3 */
@@ -185,11 +189,11 @@ static_assert(sizeof(trace_values) == 8 + 8 * TRACE_VALUES);
 static_assert(sizeof(trace_bytes) == 16);
 static_assert(sizeof(trace_dump) == 8);
 static_assert(sizeof(trace_place) == 16);
-static_assert(sizeof(trace_record) == 256, "wire layout changed: bump TRACE_ABI_VERSION");
+static_assert(sizeof(trace_record) == 264, "wire layout changed: bump TRACE_ABI_VERSION");
 #else
 _Static_assert(sizeof(struct trace_function) == 8, "wire layout changed: bump TRACE_ABI_VERSION");
 _Static_assert(sizeof(struct trace_place) == 16, "wire layout changed: bump TRACE_ABI_VERSION");
-_Static_assert(sizeof(struct trace_record) == 256, "wire layout changed: bump TRACE_ABI_VERSION");
+_Static_assert(sizeof(struct trace_record) == 264, "wire layout changed: bump TRACE_ABI_VERSION");
 #endif
 
 #endif /* SKBTRAIL_TRACE_ABI_H */

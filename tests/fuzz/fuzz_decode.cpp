@@ -35,10 +35,20 @@ public:
   }
 };
 
+// Knows every second one.
+class NumberedPrograms final : public TracedProgramNames {
+public:
+  const TracedProgram* lookup(std::uint32_t id) const override { return id % 2 ? &known_ : nullptr; }
+
+private:
+  TracedProgram known_{.id = 1, .kind = ProgramKind::Tc, .symbol = {.name = "to_host", .offset = 0, .module = "bpf"}};
+};
+
 // Everything that lives from one input to the next, as it does in a trace.
 struct Trace {
   NumberedSymbols symbols;
   NumberedReasons reasons;
+  NumberedPrograms programs;
   Decoder decoder{symbols, reasons, 1'000'000};
   UniqueFd nowhere{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
   std::unique_ptr<Output> output = Output::borrow(nowhere.get(), "/dev/null");
@@ -67,6 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static Trace trace;
   static const bool kNamed = (trace.decoder.set_value_forms({{.name = "skb->mark"}, {.name = "skb->sk"}}), true);
   (void)kNamed;
+  trace.decoder.set_programs(&trace.programs);
   if (!trace.decoder.decode(std::as_bytes(std::span(data, size)), trace.event))
     return 0;
   trace.event.pod = {.pod = &trace.pod, .side = size % 2 ? PodSide::Inside : PodSide::Host};

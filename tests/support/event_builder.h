@@ -97,6 +97,12 @@ public:
     event_.pid = pid;
     return *this;
   }
+  // At its entry, or at its exit with a verdict.
+  EventBuilder& at_program(std::string name, std::uint32_t id, std::optional<std::int32_t> verdict = std::nullopt) {
+    programs_.push_back({.id = id, .kind = ProgramKind::Tc, .symbol = {.name = name, .offset = 0, .module = "bpf"}});
+    event_.program = ProgramStep{.program = &programs_.back(), .verdict = verdict};
+    return at(std::move(name), 0, "bpf");
+  }
   EventBuilder& dropped() {
     event_.type = EventType::Drop;
     event_.drop = Drop{};
@@ -124,6 +130,7 @@ private:
 
   std::deque<Symbol> symbols_;  // grows without moving what an event points at
   std::deque<DropReasonName> reasons_;
+  std::deque<TracedProgram> programs_;
   std::deque<ValueForm> forms_;
   std::deque<Pod> pods_;
   PacketEvent event_;

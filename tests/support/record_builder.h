@@ -10,11 +10,13 @@
 #include <cstring>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/symbol.h"
+#include "model/traced_program.h"
 #include "trace_abi.h"
 
 namespace skbtrail::test {
@@ -142,6 +144,13 @@ public:
     raw.caller = caller;
     return *this;
   }
+  // At its entry, or at its exit with a verdict.
+  RecordBuilder& at_program(std::uint32_t id, std::optional<std::int32_t> verdict = std::nullopt) {
+    raw.type = verdict ? TRACE_PROGRAM_EXIT : TRACE_PROGRAM_ENTRY;
+    raw.program_id = id;
+    raw.verdict = verdict.value_or(0);
+    return at(0);
+  }
   RecordBuilder& dropped() {
     raw.type = TRACE_DROP;
     return *this;
@@ -259,6 +268,14 @@ public:
 
   std::map<std::uint64_t, Symbol> known;
   mutable int asked = 0;
+};
+
+// Knows one program.
+class FakePrograms final : public TracedProgramNames {
+public:
+  const TracedProgram* lookup(std::uint32_t id) const override { return id == known.id ? &known : nullptr; }
+
+  TracedProgram known{.id = 12, .kind = ProgramKind::Tc, .symbol = {.name = "to_host", .offset = 0, .module = "bpf"}};
 };
 
 class FakeReasons final : public DropReasonNames {

@@ -25,6 +25,7 @@ public:
     segments_of_a_large_send();
     sink.accept(LossEvent{.realtime_ns = kBoot + now_, .cause = LossCause::Ring, .count = 1204});
     neighbours();
+    bpf_program();
     drop_on_an_old_kernel();
     if (!sink.flush() || !sink.finish())
       std::abort();
@@ -127,6 +128,15 @@ private:
     hit(question, address_of("arp_rcv", 0), 1'000);
   }
 
+  void bpf_program() {
+    decoder_.set_programs(&programs_);
+    auto request = packet(6).with_tcp(40514, 80);
+    request.raw.flags |= TRACE_FIRST;
+    hit(request.at_program(12), 0, 1'000);
+    request.raw.flags &= ~TRACE_FIRST;
+    hit(request.at_program(12, 2), 0, 700);
+  }
+
   void drop_on_an_old_kernel() {
     auto lost = a_record().with_comm("\x1b[31m\xff\"evil\\").dropped();
     lost.raw.head = 0xffff888100001000;
@@ -136,6 +146,7 @@ private:
   const Pod pod_{.namespace_name = "shop", .name = "web-0", .uid = "0f3c5b0e-6a1d-4a39-9c1e-1b2c3d4e5f60"};
   FakeSymbols symbols_;
   FakeReasons reasons_;
+  FakePrograms programs_;
   Decoder decoder_{symbols_, reasons_, static_cast<std::int64_t>(kBoot)};
   PacketHistory history_;
   PacketEvent event_;

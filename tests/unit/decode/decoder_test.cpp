@@ -31,22 +31,22 @@ struct Bench {
 }  // namespace
 
 TEST_CASE("the decoder refuses an empty record") {
-  CHECK(Bench().error_of({}) == "decode record: 0 bytes are too few, 256 are needed");
+  CHECK(Bench().error_of({}) == "decode record: 0 bytes are too few, 264 are needed");
 }
 
 TEST_CASE("the decoder refuses a truncated record") {
   auto bytes = a_record().bytes();
   bytes.pop_back();
-  CHECK(Bench().error_of(bytes) == "decode record: 255 bytes are too few, 256 are needed");
+  CHECK(Bench().error_of(bytes) == "decode record: 263 bytes are too few, 264 are needed");
 }
 
 TEST_CASE("the decoder refuses a record that lies about its size") {
   auto record = a_record();
   record.raw.size = 4096;
-  CHECK(Bench().error_of(record.bytes()) == "decode record: it says 4096 bytes and has 256");
+  CHECK(Bench().error_of(record.bytes()) == "decode record: it says 4096 bytes and has 264");
   auto longer = a_record().bytes();
   longer.resize(longer.size() + 8);
-  CHECK(Bench().error_of(longer) == "decode record: it says 256 bytes and has 264");
+  CHECK(Bench().error_of(longer) == "decode record: it says 264 bytes and has 272");
 }
 
 TEST_CASE("a record without a socket's cgroup has none, and one with it has its id") {
@@ -63,8 +63,39 @@ TEST_CASE("a record of a kernel's socket says so, and the next one does not") {
 
 TEST_CASE("the decoder refuses a record of a type it does not know") {
   auto record = a_record();
-  record.raw.type = 3;
-  CHECK(Bench().error_of(record.bytes()) == "decode record: unknown type 3");
+  for (const __u16 type : {__u16{0}, __u16{5}}) {
+    record.raw.type = type;
+    CHECK(Bench().error_of(record.bytes()) == "decode record: unknown type " + std::to_string(type));
+  }
+}
+
+TEST_CASE("the decoder refuses a BPF program that nobody traces") {
+  CHECK(Bench().error_of(a_record().at_program(7).bytes()) ==
+        "decode record: it names BPF program 7, which is not traced");
+}
+
+TEST_CASE("a BPF program has its name, its id and, at its exit, its verdict") {
+  Bench bench;
+  FakePrograms programs;
+  bench.decoder.set_programs(&programs);
+  const auto& entry = bench.decoded(a_record().at_program(12));
+  CHECK(entry.type == EventType::Hop);
+  CHECK(entry.function->name == "to_host");
+  CHECK(entry.function->module == "bpf");
+  REQUIRE(entry.program);
+  CHECK(entry.program->program->id == 12);
+  CHECK_FALSE(entry.program->verdict);
+  const auto& exit = bench.decoded(a_record().at_program(12, -1));
+  CHECK(exit.program.value().verdict == -1);
+  CHECK_FALSE(bench.decoded(a_record()).program);
+}
+
+TEST_CASE("an event says why it is there") {
+  Bench bench;
+  CHECK(bench.decoded(a_record()).tracked_by == TrackedBy::Skb);
+  auto first = a_record();
+  first.raw.flags |= TRACE_FIRST;
+  CHECK(bench.decoded(first).tracked_by == TrackedBy::Filter);
 }
 
 TEST_CASE("the decoder refuses more packet bytes than the record has room for") {

@@ -96,7 +96,8 @@ TEST_CASE("a hop is one object on one line with the fields of the contract") {
   sink.accept(an_event().on_device(2, "eth0", 1500).in_netns(4026532165).with_tcp(40512, 80).after(13'590));
   CHECK(captured.text() ==
         R"({"ts":"2026-11-24T09:00:00.123456789Z","type":"hop","node":"n1","session":"shop/web-debug","seq":17,)"
-        R"("packet":"ffff888105741000-0000000000000001","skb":"0xffff88810574e700","parent":null,"func":"ip_rcv",)"
+        R"("packet":"ffff888105741000-0000000000000001","skb":"0xffff88810574e700","parent":null,"tracked_by":"skb",)"
+        R"("func":"ip_rcv",)"
         R"("offset":0,"module":null,"caller":null,"cpu":0,"pid":367,"comm":"ping","netns":4026532165,"ifindex":2,)"
         R"("ifname":"eth0","mark":0,"proto":2048,"mtu":1500,"len":84,"tuple":{"saddr":"10.9.0.1","daddr":"10.9.0.2",)"
         R"("sport":40512,"dport":80,"l4":"tcp","tcp_flags":"SYN|ACK"},"drop":null,"stack":null,"delta_ns":13590})"
@@ -170,6 +171,22 @@ TEST_CASE("values of expressions are numbers, addresses are strings, and what co
   CHECK(values.at("skb->sk") == "0xffff888105741000");
   CHECK(values.at("skb->dev->mtu").is_null());
   CHECK_FALSE(written(an_event()).contains("metadata"));
+}
+
+TEST_CASE("a BPF program is told with its id and its verdict, which is unknown at its entry") {
+  const json entry = written(an_event().at_program("to_host", 12));
+  CHECK(entry.at("func") == "to_host");
+  CHECK(entry.at("module") == "bpf");
+  CHECK(entry.at("program") == json{{"type", "tc"}, {"id", 12}, {"verdict", nullptr}});
+  CHECK(written(an_event().at_program("to_host", 12, 2)).at("program").at("verdict") == "TC_ACT_SHOT");
+  CHECK(written(an_event().at_program("to_host", 12, -7)).at("program").at("verdict") == "-7");
+  CHECK_FALSE(written(an_event()).contains("program"));
+}
+
+TEST_CASE("an event says why it is there") {
+  auto builder = an_event();
+  builder.event().tracked_by = TrackedBy::Filter;
+  CHECK(written(builder).at("tracked_by") == "filter");
 }
 
 TEST_CASE("a tunnel is told with its inner tuple") {

@@ -32,6 +32,11 @@ public:
     event.of_packet(number).at(location, 0x9f).dropped_because(reason);
     return accept(event, 1, 100);
   }
+  Walk& program(std::uint64_t number, std::int32_t verdict) {
+    auto event = an_event();
+    event.of_packet(number).at_program("to_host", 12, verdict);
+    return accept(event, 0, 100);
+  }
   Walk& lose(LossCause cause, std::uint64_t count) {
     sink_.accept(LossEvent{.cause = cause, .count = count});
     return *this;
@@ -86,6 +91,12 @@ TEST_CASE("packets that differ in one step are apart, the more common path first
   CHECK(lines[0] == "2 packets last seen in c");
   CHECK(lines[5 - 1] == "");
   CHECK(lines[5] == "1 packet last seen in b");
+}
+
+TEST_CASE("packets about which a BPF program decided differently are apart") {
+  const auto lines = Walk().step(1, "a").program(1, 0).step(2, "a").program(2, 2).step(3, "a").program(3, 2).summary();
+  CHECK(lines[0] == "2 packets last seen in to_host [tc 12] TC_ACT_SHOT");
+  CHECK(lines[5] == "1 packet last seen in to_host [tc 12] TC_ACT_OK");
 }
 
 TEST_CASE("events of packets that travel side by side are not mixed up") {

@@ -216,6 +216,18 @@ TEST_CASE("values of expressions stand before the function, a dash for what coul
   CHECK(page.lines().front().find("VALUES") != std::string::npos);
 }
 
+TEST_CASE("a BPF program stands in the function's place, with its id and what it decided") {
+  Page page(kNarrow);
+  for (const auto& [verdict, wanted] : {std::pair<std::optional<std::int32_t>, std::string>{{}, "to_host [tc 12]"},
+                                        {2, "to_host [tc 12] TC_ACT_SHOT"},
+                                        {-1, "to_host [tc 12] TC_ACT_UNSPEC"},
+                                        {-7, "to_host [tc 12] -7"},
+                                        {9, "to_host [tc 12] 9"}}) {
+    page.sink.accept(an_event().at_program("to_host", 12, verdict));
+    CHECK(page.last().ends_with(" " + wanted));
+  }
+}
+
 TEST_CASE("a tunnel stands before the function") {
   Page page({.meta = false, .tuple = false, .tunnel = true});
   auto builder = an_event();
