@@ -44,6 +44,14 @@ void declare_what(CLI::App& command, TraceOptions& options) {
                   "C expression over skb's fields, such as 'skb->dev->mtu > 1500'")
       ->group(group);
   command
+      .add_option("--filter-tunnel-pcap-l2", options.filter_tunnel_pcap_l2,
+                  "pcap expression about the frame that a tunnel carries (VXLAN, Geneve, GRE, IP in IP)")
+      ->group(group);
+  command
+      .add_option("--filter-tunnel-pcap-l3", options.filter_tunnel_pcap_l3,
+                  "The same about the IP packet that a tunnel carries")
+      ->group(group);
+  command
       .add_option("--filter-at", options.filter_at,
                   "Where the filter runs: entry (where packets are first met) or all (every function, as pwru does)")
       ->check(CLI::IsMember({"entry", "all"}))
@@ -263,6 +271,8 @@ void declare_trace_options(CLI::App& command, TraceOptions& options) {
 Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& host) {
   TraceSpec spec{
       .filter = joined(options.filter),
+      .tunnel_filter_l2 = options.filter_tunnel_pcap_l2,
+      .tunnel_filter_l3 = options.filter_tunnel_pcap_l3,
       .field_filter = options.filter_skb_expr,
       .values = options.output_skb_metadata,
       .probes = kProbeSets.at(options.probes),

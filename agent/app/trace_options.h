@@ -26,6 +26,8 @@ struct TraceOptions {
   std::string filter_mark;
   std::string filter_ifname;
   std::string filter_skb_expr;
+  std::string filter_tunnel_pcap_l2;
+  std::string filter_tunnel_pcap_l3;
   std::vector<std::string> output_skb_metadata;
   bool filter_track_skb = true;
   bool filter_trace_tc = false;

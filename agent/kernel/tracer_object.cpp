@@ -57,6 +57,8 @@ void write_settings(tracer_bpf& raw, const TracerSettings& settings) {
   rodata.kprobe_ip_shift = settings.kprobe_ip_shift;
   rodata.match_pcap = !settings.filter_l2.empty();
   rodata.match_pcap_l3 = !settings.filter_l3.empty();
+  rodata.match_tunnel_l2 = !settings.tunnel_l2.empty();
+  rodata.match_tunnel_l3 = !settings.tunnel_l3.empty();
   rodata.match_fields = !settings.field_filter.empty();
   rodata.capture_values = !settings.values.empty();
   rodata.match_netns = settings.netns_inum;
@@ -171,8 +173,9 @@ struct PadContent {
   std::span<const bpf_insn> code;  // empty: the pad is never run
 };
 
-std::array<PadContent, 4> pad_contents(const TracerSettings& settings) {
-  return {PadContent{PadKind::L2, settings.filter_l2}, PadContent{PadKind::L3, settings.filter_l3},
+std::array<PadContent, 6> pad_contents(const TracerSettings& settings) {
+  return {PadContent{PadKind::L2, settings.filter_l2},        PadContent{PadKind::L3, settings.filter_l3},
+          PadContent{PadKind::TunnelL2, settings.tunnel_l2},  PadContent{PadKind::TunnelL3, settings.tunnel_l3},
           PadContent{PadKind::Fields, settings.field_filter}, PadContent{PadKind::Values, settings.values}};
 }
 

@@ -41,6 +41,8 @@ struct TracerSettings {
   std::uint32_t kprobe_ip_shift = kIpSkip;  // bytes; used without has_func_ip
   std::vector<bpf_insn> filter_l2 = {};     // empty: every packet matches
   std::vector<bpf_insn> filter_l3 = {};     // empty: the expression needs a link layer
+  std::vector<bpf_insn> tunnel_l2 = {};     // empty: whatever frame a tunnel carries matches
+  std::vector<bpf_insn> tunnel_l3 = {};     // empty: whatever IP packet a tunnel carries matches
   std::vector<bpf_insn> field_filter = {};  // empty: none
   std::vector<bpf_insn> values = {};        // empty: none
   std::uint32_t netns_inum = 0;             // 0: any

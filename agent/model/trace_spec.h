@@ -27,6 +27,8 @@ struct MarkFilter {
 
 struct TraceSpec {
   std::string filter = {};               // pcap expression; empty: every packet
+  std::string tunnel_filter_l2 = {};     // pcap expression about the frame inside of a tunnel; empty: every one
+  std::string tunnel_filter_l3 = {};     // pcap expression about the IP packet inside of a tunnel; empty: every one
   std::string field_filter = {};         // field expression about skb; empty: every packet
   std::vector<std::string> values = {};  // field expressions about skb whose values are shown
   ProbeSet probes = ProbeSet::All;

@@ -147,6 +147,23 @@ TracerSettings settings_for(const TraceSpec& spec, const KernelFeatures& feature
   return settings;
 }
 
+// Of what a tunnel carries. L3 expressions judge from the inner IP header on.
+Result<std::vector<bpf_insn>> compile_tunnel_filter(std::string_view flag, const std::string& expression,
+                                                    LinkForm form) {
+  if (expression.empty())
+    return std::vector<bpf_insn>{};
+  auto filter = compile_filter(expression);
+  if (!filter)
+    return within(flag, std::move(filter.error()));
+  if (form == LinkForm::L2)
+    return std::move(filter->l2);
+  if (!filter->l3)
+    return refuse(EINVAL, std::string(flag) + " '" + expression +
+                              "': it speaks of the link layer, which an IP packet does not have; write it as "
+                              "--filter-tunnel-pcap-l2");
+  return std::move(*filter->l3);
+}
+
 struct FieldExpressions {
   std::vector<bpf_insn> filter;
   CompiledValues values;
@@ -188,6 +205,8 @@ bool needs_stack_for_caller(const TraceSpec& spec, const ProbePlan& plan) {
 Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host, KernelNames& names) {
   // What the user wrote comes first: a typo should not cost a look at the kernel.
   auto filter = TRY(compile_filter(spec.filter));
+  auto tunnel_l2 = TRY(compile_tunnel_filter("--filter-tunnel-pcap-l2", spec.tunnel_filter_l2, LinkForm::L2));
+  auto tunnel_l3 = TRY(compile_tunnel_filter("--filter-tunnel-pcap-l3", spec.tunnel_filter_l3, LinkForm::L3));
   const auto selected = TRY(name_selector(spec));
   TRY(check_privileges(host));
   TRY(check_lockdown());
@@ -230,6 +249,8 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   auto settings = settings_for(spec, features, std::move(filter));
   settings.own_btf_copy = types.copy();
   settings.session = session.value_or(SessionKfuncs{});
+  settings.tunnel_l2 = std::move(tunnel_l2);
+  settings.tunnel_l3 = std::move(tunnel_l3);
   settings.field_filter = std::move(fields.filter);
   settings.values = std::move(fields.values.code);
   settings.capture_skb = dumps.needs_skb();

@@ -8,6 +8,8 @@
 /* Written by the agent before load; the verifier prunes what is off. */
 const volatile bool match_pcap = false;
 const volatile bool match_pcap_l3 = false;	/* the expression needs no link layer */
+const volatile bool match_tunnel_l2 = false;	/* an expression about the frame that a tunnel carries */
+const volatile bool match_tunnel_l3 = false;	/* an expression about the IP packet that a tunnel carries */
 const volatile bool match_fields = false;	/* a field expression */
 const volatile __u32 match_netns = 0;		/* inum; 0: any */
 const volatile __u32 match_ifindex = 0;		/* 0: any */
@@ -32,6 +34,8 @@ struct {
 #define PAD(magic, share) "r0 = " magic "\n.rept " TEXT(FILTER_PAD_INSTRUCTIONS) share " - 1\nr0 = r0\n.endr\n"
 #define FILTER_PAD_L2 PAD("0x5b7a0002", "")
 #define FILTER_PAD_L3 PAD("0x5b7a0003", "")
+#define TUNNEL_PAD_L2 PAD("0x5b7a0012", "")
+#define TUNNEL_PAD_L3 PAD("0x5b7a0013", "")
 #define FIELDS_PAD PAD("0x5b7a0004", " / 2")
 #define VALUES_PAD PAD("0x5b7a0005", " / 2")
 
@@ -212,10 +216,69 @@ static __always_inline bool match_bytes(const struct packet *packet)
 	return match_l2(packet);
 }
 
+/*
+ * Room for these costs the verifier time also when they are off, so only the object with much room has them; see
+ * bpf/CMakeLists.txt.
+ */
+#if FILTER_PAD_INSTRUCTIONS >= 4096
+static __always_inline bool match_inner_l2(const struct packet *packet)
+{
+	struct scratch *scratch = packet->scratch;
+	const struct inner_place *inner = &scratch->inner;
+	const u32 start = inner->frame ? inner->frame : inner->l3.offset;
+	const u32 added = inner->frame ? 0 : ETH_HLEN;
+
+	/* IP in IP carries no frame: its link header is zeros and the EtherType. */
+	__builtin_memset(scratch->window, 0, ETH_HLEN);
+	*(__be16 *)(scratch->window + ETH_MACS) = bpf_htons(inner->l3.protocol);
+	if (inner->frame) {
+		if (bpf_probe_read_kernel(scratch->window, TRACE_WINDOW_BYTES, packet->copy->head + start))
+			return false;
+	} else if (bpf_probe_read_kernel(scratch->window + ETH_HLEN, TRACE_WINDOW_BYTES - ETH_HLEN,
+					 packet->copy->head + start)) {
+		return false;
+	}
+	set_filter_input(scratch, start, added);
+	return RUN_FILTER(TUNNEL_PAD_L2, scratch);
+}
+
+static __always_inline bool match_inner_l3(const struct packet *packet)
+{
+	struct scratch *scratch = packet->scratch;
+	const u32 start = scratch->inner.l3.offset;
+
+	if (!is_ip(scratch->inner.l3.protocol) ||
+	    bpf_probe_read_kernel(scratch->window, TRACE_WINDOW_BYTES, packet->copy->head + start))
+		return false;
+	set_filter_input(scratch, start, 0);
+	return RUN_FILTER(TUNNEL_PAD_L3, scratch);
+}
+
+/* As pwru has it: what no tunnel carries is not judged. */
+static __always_inline bool match_tunnel(const struct packet *packet)
+{
+	struct scratch *scratch = packet->scratch;
+
+	if (!match_tunnel_l2 && !match_tunnel_l3)
+		return true;
+	if (!find_inner(packet->copy->head, &scratch->l3, &scratch->inner))
+		return true;
+	if (match_tunnel_l2 && !match_inner_l2(packet))
+		return false;
+	return !match_tunnel_l3 || match_inner_l3(packet);
+}
+#else
+static __always_inline bool match_tunnel(const struct packet *packet)
+{
+	(void)packet;
+	return true;
+}
+#endif
+
 /* Needs read_packet() before. */
 static __always_inline bool match(const struct packet *packet)
 {
-	if (!match_owner(packet->copy) || !match_bytes(packet))
+	if (!match_owner(packet->copy) || !match_bytes(packet) || !match_tunnel(packet))
 		return false;
 	return !match_fields || RUN_EXPRESSION(FIELDS_PAD, packet->scratch, packet->scratch->call.skb);
 }

@@ -6,6 +6,7 @@
 #include "kernel_compat.h"
 #include "l3.h"
 #include "trace_abi.h"
+#include "tunnel.h"
 
 /* One call of a traced function, however the backend tells it; or one drop. */
 struct call {
@@ -32,6 +33,7 @@ struct scratch {
 	u8 skb[TRACE_SKB_COPY_BYTES];
 	struct call call;
 	struct l3_place l3;
+	struct inner_place inner;	/* of a tunnel's packet, when somebody asked for it */
 	struct filter_input input;
 	u8 window[TRACE_WINDOW_BYTES];
 	u8 filter[TRACE_FILTER_SCRATCH];

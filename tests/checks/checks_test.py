@@ -183,6 +183,12 @@ class Flags(unittest.TestCase):
                 "| `--a`, `--b` | true | |\n| `--plain` | off | |\n")
         self.assertEqual(list(flags.faults("x", "p", help_flags, flags.flags_of_page(page))), [])
 
+    def test_a_flag_without_an_example_is_told(self):
+        names = flags.names_of_help(self.HELP)
+        self.assertEqual(names, {("--ring-size",), ("--a", "--b"), ("--plain",)})
+        page = "--plain\n```console\n$ skbtrail trace --b --ring-size 8M\n```\n"
+        self.assertEqual(list(flags.without_example("p", names, page)), ["p: no example uses --plain"])
+
     def test_differences_are_told_both_ways(self):
         help_flags = flags.flags_of_help(self.HELP)
         page = "| flag | default |\n|---|---|\n| `--ring-size` | 8M |\n| `--a`, `--b` | true |\n| `--gone` | |\n"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks that the pages in docs/ and `--help` name the same flags with the same defaults: flags.py [BUILD].
 
-A page lists a flag in the first cell of a table row, and its default in the second if that column says so. Exits with
-77 when the binary is not built.
+A page lists a flag in the first cell of a table row, and its default in the second if that column says so. Each flag of
+`skbtrail trace` is also in an example of its page, which the kernel tests run. Exits with 77 when the binary is not built.
 """
 
 import pathlib
@@ -15,7 +15,7 @@ PAGES = {"trace": "docs/trace.md", "check": "docs/check.md", "pods": "docs/pods.
          "top": "docs/top.md"}
 SKIPPED = 77
 
-FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")
+FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z0-9-]*)")
 HELP_ROW = re.compile(r"^  (-\S*)(.*)$", re.MULTILINE)
 HELP_DEFAULT = re.compile(r"=(\S+)")
 # Of every command, and said once for all.
@@ -30,6 +30,12 @@ def flags_of_help(text):
         for flag in FLAG.findall(names):
             found[flag] = default.group(1) if default else None
     return {flag: default for flag, default in found.items() if flag not in COMMON}
+
+
+def names_of_help(text):
+    """The names of each flag, those that turn it off included."""
+    rows = [tuple(FLAG.findall(names)) for names, _ in HELP_ROW.findall(text)]
+    return {names for names in rows if names and not COMMON & set(names)}
 
 
 def flags_of_page(text):
@@ -58,6 +64,15 @@ def faults(command, page, help_flags, page_flags):
             yield f"{page}: the default of {flag} is {true}, not {said}"
 
 
+def without_example(page, help_flags, text):
+    """Flags that no command in a console block uses; one that has several names needs one of them."""
+    blocks = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    used = {flag for block in blocks for flag in FLAG.findall(block)}
+    for names in sorted(help_flags):
+        if not used & set(names):
+            yield f"{page}: no example uses {names[0]}"
+
+
 def main():
     build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/release")
     binary = build / "agent/skbtrail"
@@ -71,6 +86,8 @@ def main():
         if not help_flags or not page_flags:
             found.append(f"{page}: {len(help_flags)} flags in --help and {len(page_flags)} in the page")
         found += faults(command, page, help_flags, page_flags)
+        if command == "trace":
+            found += without_example(page, names_of_help(help_text), (ROOT / page).read_text())
     print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 

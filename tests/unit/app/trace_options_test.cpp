@@ -186,3 +186,13 @@ TEST_CASE("a file is rotated at 100 MB, or as it is said") {
   CHECK(own.backups.max_age_days == 7);
   CHECK(own.backups.compress);
 }
+
+TEST_CASE("what tunnels carry and structs go into the spec") {
+  const auto spec = CommandLine({"--filter-tunnel-pcap-l2", "tcp", "--filter-tunnel-pcap-l3", "udp", "--output-skb",
+                                 "--output-skb-shared-info", "--output-skb-cb"})
+                        .spec();
+  REQUIRE(spec);
+  CHECK(spec->tunnel_filter_l2 == "tcp");
+  CHECK(spec->tunnel_filter_l3 == "udp");
+  CHECK((spec->skb_dump && spec->shared_dump && spec->control_words));
+}

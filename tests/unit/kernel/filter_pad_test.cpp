@@ -51,3 +51,12 @@ TEST_CASE("a filter fits where the jump behind it does, too") {
   CHECK_FALSE(fits(PadKind::L2, PadRoom::Small, std::vector<bpf_insn>(kLength)));
   CHECK(fits(PadKind::L2, PadRoom::Roomy, std::vector<bpf_insn>(kLength)));
 }
+
+TEST_CASE("filters about what tunnels carry have room in the larger object only, and none is always room enough") {
+  const std::vector<bpf_insn> one{set_r0(1)};
+  for (const auto kind : {PadKind::TunnelL2, PadKind::TunnelL3}) {
+    CHECK(fits(kind, PadRoom::Small, {}));
+    CHECK_FALSE(fits(kind, PadRoom::Small, one));
+    CHECK(fits(kind, PadRoom::Roomy, one));
+  }
+}

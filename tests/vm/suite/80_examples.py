@@ -3,11 +3,13 @@
 
 They run in a folder with the files that they name: agent.yaml is the whole file of docs/configuration.md."""
 
+import contextlib
 import os
 import pathlib
 import re
 import tempfile
 
+import pod_lab
 import suite_lib as lab
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -62,13 +64,26 @@ def try_example(command):
         assert CLOSING.search(done.stderr), done.stderr[-2000:]
 
 
+@contextlib.contextmanager
+def runtime():
+    """A container runtime with no pods, where containerd would be: examples name pods."""
+    socket = pathlib.Path("/run/containerd/containerd.sock")
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    with pod_lab.Runtime() as scripted:
+        socket.symlink_to(scripted.socket)
+        try:
+            yield
+        finally:
+            socket.unlink()
+
+
 os.chdir(tempfile.mkdtemp(prefix="examples-", dir="/dev/shm"))
 write_files()
 with lab.Netns("blue") as blue, lab.Netns() as other:
     ends = lab.veth(blue, other, devices=("eth0", "eth0"))
     found = examples()
     lab.check("there are examples to run", len(found) >= 10, found)
-    with lab.background("ping", "-i", "0.2", ends[1].v4, netns=blue):
+    with runtime(), lab.background("ping", "-i", "0.2", ends[1].v4, netns=blue):
         for page, command in found:
             with lab.test(f"{page}: {command}"):
                 try_example(command)
