@@ -26,9 +26,11 @@ struct MarkFilter {
 };
 
 struct TraceSpec {
-  std::string filter = {};               // pcap expression; empty: every packet
-  std::string field_filter = {};         // field expression about skb; empty: every packet
-  std::vector<std::string> values = {};  // field expressions about skb whose values are shown
+  std::string filter = {};                   // pcap expression; empty: every packet
+  std::string field_filter = {};             // field expression about skb; empty: every packet
+  std::vector<std::string> values = {};      // field expressions about skb whose values are shown
+  std::string xdp_filter = {};               // the same about xdp, of packets at XDP programs
+  std::vector<std::string> xdp_values = {};  // and their values
   ProbeSet probes = ProbeSet::All;
   FilterAt filter_at = FilterAt::Entry;
   std::string function_pattern = {};  // regular expression, full match; empty: the whole set

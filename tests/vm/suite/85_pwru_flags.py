@@ -11,9 +11,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 # A value for each flag that needs one.
 VALUES = {"--backend": "kprobe", "--filter-func": "ip_rcv", "--filter-ifname": "lo", "--filter-mark": "0x1/0xf",
           "--filter-netns": "/proc/self/ns/net", "--filter-skb-expr": "skb->dev->ifindex == 1",
+          "--filter-xdp-expr": "xdp->data != xdp->data_end",
           "--kernel-btf": "/sys/kernel/btf/vmlinux", "--kmods": "veth", "--output-file": "/dev/null",
           "--output-file-max-age": "7", "--output-file-max-backups": "3", "--output-file-max-size": "10",
           "--netns-names-max-length": "12", "--output-limit-lines": "5", "--output-skb-metadata": "skb->mark,skb->hash", "--ready-file": "/dev/shm/ready",
+          "--output-xdp-metadata": "xdp->data,xdp->data_end",
           "--timestamp": "absolute"}
 SKIPPED = {"--help"}
 SAME = re.compile(r"^\| `(--[a-z0-9-]+)` \| (?:same|always) \|", re.MULTILINE)
