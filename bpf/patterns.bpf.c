@@ -16,3 +16,9 @@ int skbtrail_tc(struct __sk_buff *packet)
 {
 	return packet->len == 0;
 }
+
+SEC("xdp")
+int skbtrail_xdp(struct xdp_md *frame)
+{
+	return frame->data == frame->data_end ? XDP_DROP : XDP_PASS;
+}

@@ -14,6 +14,7 @@
 #include "packet.h"
 #include "match.h"
 #include "follow.h"
+#include "xdp.h"
 #include "emit.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -67,6 +68,17 @@ static __always_inline void give_back(struct scratch *scratch, enum scratch_kind
 		scratch->busy = 0;
 }
 
+/* With XDP programs traced a packet may be known that no skb was followed for. */
+static __always_inline bool anything_known(void)
+{
+	return track_xdp || anything_followed();
+}
+
+static __always_inline bool is_frame(u64 head)
+{
+	return track_xdp && find_frame(head);
+}
+
 /* Second tier: report the hit if the packet is followed, else nothing. */
 static __always_inline int follow(const void *ctx, const struct call *call, enum scratch_kind kind,
 				  const struct emission *what)
@@ -75,9 +87,9 @@ static __always_inline int follow(const void *ctx, const struct call *call, enum
 	const u64 head = head_of(call->skb);
 	struct trace_followed *entry = find_followed(head);
 
-	if (!entry || !is_on())
+	if ((!entry && !is_frame(head)) || !is_on())
 		return 0;
-	if (!belongs(entry, call)) {
+	if (entry && !belongs(entry, call)) {
 		forget(head);
 		return 0;
 	}
@@ -85,8 +97,16 @@ static __always_inline int follow(const void *ctx, const struct call *call, enum
 	if (!packet.scratch)
 		return 0;
 	if (read_packet(&packet, call)) {
-		emit(&packet, entry, what);
-		apply_role(entry, &packet);
+		struct emission step = *what;
+
+		if (track_xdp && !entry) {
+			entry = born_of_frame(packet.copy);
+			step.flags |= TRACE_BY_XDP;
+		}
+		if (entry) {
+			emit(&packet, entry, &step);
+			apply_role(entry, &packet);
+		}
 	}
 	give_back(packet.scratch, kind);
 	return 0;
@@ -103,6 +123,11 @@ static __always_inline struct trace_followed *follow_or_match(const struct packe
 		return entry;
 	if (entry)
 		forget(head);
+	entry = track_xdp ? born_of_frame(packet->copy) : NULL;
+	if (entry) {
+		*flags |= TRACE_BY_XDP;
+		return entry;
+	}
 	if (is_ending(call->role) || !match(packet))
 		return NULL;
 	*flags |= TRACE_FIRST;
@@ -165,7 +190,7 @@ int follow_kprobe(struct pt_regs *ctx)
 	const struct emission hop = {.type = TRACE_HOP};
 	struct call call;
 
-	return anything_followed() && kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop) : 0;
+	return anything_known() && kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop) : 0;
 }
 
 /*
@@ -212,7 +237,7 @@ int follow_fentry(void *ctx)
 	const struct emission hop = {.type = TRACE_HOP};
 	struct call call;
 
-	return anything_followed() && fentry_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_FENTRY, &hop) : 0;
+	return anything_known() && fentry_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_FENTRY, &hop) : 0;
 }
 
 SEC("?raw_tp/kfree_skb")
@@ -331,6 +356,10 @@ int moves_session(struct pt_regs *ctx)
 		fragments_of(skb);
 		return 1;
 	}
+	if (function->move == TRACE_MOVE_COPIED) {
+		child_of(skb, kprobe_argument(ctx, 0));
+		return 1;
+	}
 	*cookie = skb;
 	return 0;
 }
@@ -368,6 +397,14 @@ int fexit_pskb_expand_head(const u64 *ctx)
 {
 	if (anything_followed())
 		expanded(trampoline_word(ctx, 0));
+	return 0;
+}
+
+SEC("?fentry/skb_copy_header")
+int fentry_skb_copy_header(const u64 *ctx)
+{
+	if (anything_followed())
+		child_of(trampoline_word(ctx, 1), trampoline_word(ctx, 0));
 	return 0;
 }
 
@@ -432,5 +469,75 @@ int tc_exit(const u64 *ctx)
 	};
 	const struct call call = {.skb = trampoline_word(ctx, 0), .role = TRACE_ROLE_PLAIN};
 
-	return anything_followed() ? follow(ctx, &call, SCRATCH_PROGRAM, &what) : 0;
+	return anything_known() ? follow(ctx, &call, SCRATCH_PROGRAM, &what) : 0;
+}
+
+static __always_inline void meet_frame(struct packet *packet, struct emission *what)
+{
+	struct trace_followed *entry = skb_of_frame(packet);
+	struct frame *frame = entry ? NULL : sent_here(packet);
+
+	if (frame) {
+		what->flags |= TRACE_BY_XDP;
+		entry = &frame->identity;
+	} else if (!entry && match_frame(packet)) {
+		what->flags |= TRACE_FIRST;
+		entry = follow_frame(packet);
+	}
+	if (entry)
+		emit(packet, entry, what);
+}
+
+SEC("?fentry")
+int xdp_entry(const u64 *ctx)
+{
+	struct emission what = {.type = TRACE_PROGRAM_ENTRY, .flags = TRACE_IS_FRAME, .program_id = PROGRAM_ID};
+	struct packet packet = {.ctx = (void *)ctx, .is_frame = true};
+
+	if (!is_on())
+		return 0;
+	packet.scratch = take_scratch(SCRATCH_PROGRAM);
+	if (!packet.scratch)
+		return 0;
+	if (read_frame(&packet, trampoline_word(ctx, 0)))
+		meet_frame(&packet, &what);
+	give_back(packet.scratch, SCRATCH_PROGRAM);
+	return 0;
+}
+
+static __always_inline void leave_frame(struct packet *packet, struct emission *what)
+{
+	struct trace_followed *entry = skb_of_frame(packet);
+	struct frame *frame = entry ? NULL : find_frame((u64)packet->copy->head);
+
+	if (entry) {
+		emit(packet, entry, what);
+		leave_skb(entry, packet, what->verdict);
+	} else if (frame) {
+		what->flags |= TRACE_BY_XDP;
+		emit(packet, &frame->identity, what);
+		decide_frame(frame, packet, what->verdict);
+	}
+}
+
+SEC("?fexit")
+int xdp_exit(const u64 *ctx)
+{
+	struct emission what = {
+		.type = TRACE_PROGRAM_EXIT,
+		.flags = TRACE_IS_FRAME,
+		.program_id = PROGRAM_ID,
+		.verdict = read_word((u64)ctx + RETURN_OFFSET),
+	};
+	struct packet packet = {.ctx = (void *)ctx, .is_frame = true};
+
+	if (!is_on())
+		return 0;
+	packet.scratch = take_scratch(SCRATCH_PROGRAM);
+	if (!packet.scratch)
+		return 0;
+	if (read_frame(&packet, trampoline_word(ctx, 0)))
+		leave_frame(&packet, &what);
+	give_back(packet.scratch, SCRATCH_PROGRAM);
+	return 0;
 }

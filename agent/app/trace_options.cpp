@@ -66,6 +66,14 @@ void declare_what(CLI::App& command, TraceOptions& options) {
                 "Also every BPF program of TC that is loaded, or will be, with what it decides")
       ->group(group);
   command
+      .add_flag("--filter-trace-xdp", options.filter_trace_xdp,
+                "The same of XDP, and packets are followed from there into their skb")
+      ->group(group);
+  command
+      .add_option("--filter-xdp-expr", options.filter_xdp_expr,
+                  "C expression over xdp's fields, for packets at XDP programs")
+      ->group(group);
+  command
       .add_option("--probes", options.probes,
                   "path (one function per layer), all (every function that takes a packet) or drops")
       ->check(CLI::IsMember({"path", "all", "drops"}))
@@ -213,6 +221,12 @@ void declare_output(CLI::App& command, TraceOptions& options) {
       ->delimiter(',')
       ->allow_extra_args(false)  // what follows is the filter
       ->group(group);
+  command
+      .add_option("--output-xdp-metadata", options.output_xdp_metadata,
+                  "Values of C expressions over xdp's fields, at XDP programs, by comma; at most 4")
+      ->delimiter(',')
+      ->allow_extra_args(false)  // what follows is the filter
+      ->group(group);
   command.add_flag("--output-caller", options.output_caller, "The function that called the traced one")->group(group);
   command.add_flag("--output-stack", options.output_stack, "The kernel stack at each hop")->group(group);
   command
@@ -248,6 +262,21 @@ Result<std::uint32_t> ring_bytes_of(const std::string& text) {
   return static_cast<std::uint32_t>(size);
 }
 
+Result<std::set<ProgramKind>> programs_of(const TraceOptions& options) {
+  std::set<ProgramKind> programs;
+  if (options.filter_trace_tc)
+    programs.insert(ProgramKind::Tc);
+  if (options.filter_trace_xdp)
+    programs.insert(ProgramKind::Xdp);
+  if (!programs.empty() && options.probes == "drops")
+    return refuse(EINVAL, std::string(options.filter_trace_tc ? "--filter-trace-tc" : "--filter-trace-xdp") +
+                              ": with --probes drops no packet is followed into a program; use --probes path or all");
+  if (!options.filter_trace_xdp && (!options.filter_xdp_expr.empty() || !options.output_xdp_metadata.empty()))
+    return refuse(EINVAL, std::string(options.filter_xdp_expr.empty() ? "--output-xdp-metadata" : "--filter-xdp-expr") +
+                              ": it is about packets at XDP programs; add --filter-trace-xdp");
+  return programs;
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words)
@@ -275,6 +304,8 @@ Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& hos
       .tunnel_filter_l3 = options.filter_tunnel_pcap_l3,
       .field_filter = options.filter_skb_expr,
       .values = options.output_skb_metadata,
+      .xdp_filter = options.filter_xdp_expr,
+      .xdp_values = options.output_xdp_metadata,
       .probes = kProbeSets.at(options.probes),
       .filter_at = options.filter_at == "all" ? FilterAt::All : FilterAt::Entry,
       .function_pattern = options.filter_func,
@@ -292,12 +323,7 @@ Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& hos
       .caller = options.output_caller,
       .stack = options.output_stack,
   };
-  if (options.filter_trace_tc)
-    spec.programs.insert(ProgramKind::Tc);
-  if (!spec.programs.empty() && spec.probes == ProbeSet::Drops)
-    return refuse(
-        EINVAL,
-        "--filter-trace-tc: with --probes drops no packet is followed into a program; use --probes path or all");
+  spec.programs = TRY(programs_of(options));
   if (options.output == "pcapng" && !options.output_json)
     spec.snaplen = (options.snaplen + 7) / 8 * 8;
   if (!options.backend.empty())

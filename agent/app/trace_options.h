@@ -31,6 +31,9 @@ struct TraceOptions {
   std::vector<std::string> output_skb_metadata;
   bool filter_track_skb = true;
   bool filter_trace_tc = false;
+  bool filter_trace_xdp = false;
+  std::string filter_xdp_expr;
+  std::vector<std::string> output_xdp_metadata;
   std::vector<std::string> pods;
   std::optional<std::string> pod_selector;
   std::string pod_namespace;

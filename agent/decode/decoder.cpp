@@ -107,6 +107,12 @@ std::string_view text_of(const char (&bytes)[16]) {
   return {bytes, sizeof(bytes)};
 }
 
+TrackedBy tracked_by(std::uint32_t flags) {
+  if (flags & TRACE_FIRST)
+    return TrackedBy::Filter;
+  return flags & TRACE_BY_XDP ? TrackedBy::Xdp : TrackedBy::Skb;
+}
+
 template <class T>
 std::optional<T> known(const trace_record& raw, trace_record_flags flag, T value) {
   return raw.flags & flag ? std::optional<T>(value) : std::nullopt;
@@ -165,7 +171,7 @@ Result<> Decoder::decode(Bytes record, PacketEvent& event) {
   event.monotonic_ns = raw.time_ns;
   event.realtime_ns = raw.time_ns + static_cast<std::uint64_t>(realtime_offset_ns_);
   event.first = raw.flags & TRACE_FIRST;
-  event.tracked_by = event.first ? TrackedBy::Filter : TrackedBy::Skb;
+  event.tracked_by = tracked_by(raw.flags);
   event.cpu = raw.cpu;
   event.pid = raw.pid;
   event.comm = ShortText(text_of(raw.comm));
@@ -177,7 +183,7 @@ Result<> Decoder::decode(Bytes record, PacketEvent& event) {
   event.drop.reset();
   if (event.type == EventType::Drop)
     event.drop = drop_of(known(raw, TRACE_HAS_REASON, raw.drop_reason));
-  read_values(values, event);
+  read_values(values, raw.flags & TRACE_IS_FRAME ? xdp_forms_ : forms_, event);
   read_dump(dump.skb, dump.shared, event);
   read_frame(raw, head, captured, event.frame);
   event.tunnel = tunnels_ ? decode_tunnel(event.frame.bytes) : std::nullopt;
@@ -216,16 +222,16 @@ Result<> Decoder::read_place(const trace_record& raw, PacketEvent& event) {
   return {};
 }
 
-void Decoder::read_values(Bytes bytes, PacketEvent& event) const {
+void Decoder::read_values(Bytes bytes, const std::vector<ValueForm>& forms, PacketEvent& event) {
   event.values.clear();
   if (bytes.empty())
     return;
   trace_values raw;
   std::memcpy(&raw, bytes.data(), sizeof(raw));
-  for (std::size_t at = 0; at < forms_.size() && at < TRACE_VALUES; ++at) {
+  for (std::size_t at = 0; at < forms.size() && at < TRACE_VALUES; ++at) {
     const bool valid = raw.valid >> at & 1;
     event.values.push_back(
-        {.form = &forms_[at], .value = valid ? std::optional<std::uint64_t>(raw.value[at]) : std::nullopt});
+        {.form = &forms[at], .value = valid ? std::optional<std::uint64_t>(raw.value[at]) : std::nullopt});
   }
 }
 

@@ -35,6 +35,9 @@ public:
   // What the values behind a record are; at most TRACE_VALUES. To be called before the first record.
   void set_value_forms(std::vector<ValueForm> forms) { forms_ = std::move(forms); }
 
+  // The same behind records of XDP programs.
+  void set_xdp_value_forms(std::vector<ValueForm> forms) { xdp_forms_ = std::move(forms); }
+
   // What is told of the copies of structs behind a record. To be called before the first record.
   void set_dump_forms(DumpForms forms) { dumps_ = std::move(forms); }
 
@@ -50,7 +53,7 @@ public:
 private:
   void read_dump(const std::span<const std::byte>& skb, const std::span<const std::byte>& shared,
                  PacketEvent& event) const;
-  void read_values(std::span<const std::byte> bytes, PacketEvent& event) const;
+  static void read_values(std::span<const std::byte> bytes, const std::vector<ValueForm>& forms, PacketEvent& event);
   Result<> read_place(const trace_record& raw, PacketEvent& event);
   Drop drop_of(std::optional<std::uint32_t> reason);
   void read_stack(std::span<const std::byte> addresses, PacketEvent& event);
@@ -62,6 +65,7 @@ private:
   const DropReasonNames& reason_names_;
   std::int64_t realtime_offset_ns_;
   std::vector<ValueForm> forms_;
+  std::vector<ValueForm> xdp_forms_;
   DumpForms dumps_;
   bool tunnels_ = false;
   const TracedProgramNames* programs_ = nullptr;

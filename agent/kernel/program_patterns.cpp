@@ -32,6 +32,7 @@ Result<ProgramPatterns> ProgramPatterns::load() {
 int ProgramPatterns::fd(ProgramKind kind) const {
   switch (kind) {
     case ProgramKind::Tc: return bpf_program__fd(raw_->progs.skbtrail_tc);
+    case ProgramKind::Xdp: return bpf_program__fd(raw_->progs.skbtrail_xdp);
   }
   std::abort();
 }
@@ -39,6 +40,7 @@ int ProgramPatterns::fd(ProgramKind kind) const {
 std::string_view ProgramPatterns::function(ProgramKind kind) {
   switch (kind) {
     case ProgramKind::Tc: return "skbtrail_tc";
+    case ProgramKind::Xdp: return "skbtrail_xdp";
   }
   std::abort();
 }

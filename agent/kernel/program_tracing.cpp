@@ -44,7 +44,8 @@ bool is_trusted(const btf& types, const btf_type& function) {
     return false;
   const int pointed = btf__resolve_type(&types, argument->type);
   const btf_type* context = pointed < 0 ? nullptr : btf__type_by_id(&types, static_cast<__u32>(pointed));
-  return context && std::string_view(btf__name_by_offset(&types, context->name_off)) == "__sk_buff";
+  const std::string_view name = context ? btf__name_by_offset(&types, context->name_off) : "";
+  return name == "__sk_buff" || name == "xdp_md";
 }
 
 // The kernel's reason stands in the first line of its log.

@@ -31,6 +31,7 @@ std::vector<bpf_insn> copy_for(const ProgramTarget& target, std::vector<bpf_insn
 std::optional<ProgramKind> kind_of(std::uint32_t type) {
   switch (type) {
     case BPF_PROG_TYPE_SCHED_CLS: return ProgramKind::Tc;
+    case BPF_PROG_TYPE_XDP: return ProgramKind::Xdp;
     default: return std::nullopt;
   }
 }
@@ -53,7 +54,9 @@ Result<bool> TracedPrograms::take_next() {
     if (err == ENOENT)
       return false;
     if (err == EPERM)
-      return refuse(EPERM, "list BPF programs: that takes CAP_SYS_ADMIN; without --filter-trace-tc it is not needed");
+      return refuse(EPERM,
+                    "list BPF programs: that takes CAP_SYS_ADMIN; without --filter-trace-tc and --filter-trace-xdp it "
+                    "is not needed");
     return fail(err, "list BPF programs");
   }
   last_id_ = id;

@@ -46,6 +46,7 @@ constexpr std::array kTrampolines = {
     Trampoline{"ip_frag_next", &decltype(tracer_bpf::progs)::fexit_ip_frag_next},
     Trampoline{"ip6_frag_next", &decltype(tracer_bpf::progs)::fexit_ip6_frag_next},
     Trampoline{"skb_segment", &decltype(tracer_bpf::progs)::fexit_skb_segment},
+    Trampoline{"skb_copy_header", &decltype(tracer_bpf::progs)::fentry_skb_copy_header},
     Trampoline{"ip_do_fragment", &decltype(tracer_bpf::progs)::fentry_ip_do_fragment},
     Trampoline{"ip6_fragment", &decltype(tracer_bpf::progs)::fentry_ip6_fragment},
 };
@@ -61,6 +62,9 @@ void write_settings(tracer_bpf& raw, const TracerSettings& settings) {
   rodata.match_tunnel_l3 = !settings.tunnel_l3.empty();
   rodata.match_fields = !settings.field_filter.empty();
   rodata.capture_values = !settings.values.empty();
+  rodata.match_xdp_fields = !settings.xdp_filter.empty();
+  rodata.capture_xdp_values = !settings.xdp_values.empty();
+  rodata.track_xdp = settings.programs.contains(ProgramKind::Xdp);
   rodata.match_netns = settings.netns_inum;
   rodata.match_ifindex = settings.ifindex;
   rodata.match_pods = settings.only_pods;
@@ -87,6 +91,9 @@ Result<> size_maps(const tracer_bpf& raw, const TracerSettings& settings, std::s
     return fail(-err, "size map 'followed'");
   if (const int err = bpf_map__set_max_entries(raw.maps.trace_records, settings.ring_bytes))
     return fail(-err, "size map 'trace_records'");
+  if (settings.programs.contains(ProgramKind::Xdp))
+    if (const int err = bpf_map__set_max_entries(raw.maps.frames, settings.max_packets))
+      return fail(-err, "size map 'frames'");
   if (settings.only_pods)
     if (const int err = bpf_map__set_max_entries(raw.maps.pod_scope, TracerObject::kMaxScope))
       return fail(-err, "size map 'pod_scope'");
@@ -136,6 +143,8 @@ struct Watcher {
 constexpr std::array kWatchers = {
     Watcher{ProgramKind::Tc, BPF_TRACE_FENTRY, &decltype(tracer_bpf::progs)::tc_entry},
     Watcher{ProgramKind::Tc, BPF_TRACE_FEXIT, &decltype(tracer_bpf::progs)::tc_exit},
+    Watcher{ProgramKind::Xdp, BPF_TRACE_FENTRY, &decltype(tracer_bpf::progs)::xdp_entry},
+    Watcher{ProgramKind::Xdp, BPF_TRACE_FEXIT, &decltype(tracer_bpf::progs)::xdp_exit},
 };
 
 Result<> select_watchers(const tracer_bpf& raw, const TracerSettings& settings, const ProgramPatterns& patterns) {
@@ -179,11 +188,18 @@ std::array<PadContent, 6> pad_contents(const TracerSettings& settings) {
           PadContent{PadKind::Fields, settings.field_filter}, PadContent{PadKind::Values, settings.values}};
 }
 
+// The same of programs that look at XDP programs, whose packets are no skb.
+std::array<PadContent, 4> frame_pad_contents(const TracerSettings& settings) {
+  return {PadContent{PadKind::L2, settings.filter_l2}, PadContent{PadKind::L3, settings.filter_l3},
+          PadContent{PadKind::Fields, settings.xdp_filter}, PadContent{PadKind::Values, settings.xdp_values}};
+}
+
 PadRoom room_for(const TracerSettings& settings) {
-  const auto contents = pad_contents(settings);
-  const bool small = std::ranges::all_of(
-      contents, [](const PadContent& content) { return fits(content.kind, PadRoom::Small, content.code); });
-  return small ? PadRoom::Small : PadRoom::Roomy;
+  const auto all_fit = [](std::span<const PadContent> contents) {
+    return std::ranges::all_of(
+        contents, [](const PadContent& content) { return fits(content.kind, PadRoom::Small, content.code); });
+  };
+  return all_fit(pad_contents(settings)) && all_fit(frame_pad_contents(settings)) ? PadRoom::Small : PadRoom::Roomy;
 }
 
 Result<> splice(bpf_program* program, PadRoom room, std::span<const PadContent> contents) {
@@ -198,6 +214,11 @@ Result<> splice(bpf_program* program, PadRoom room, std::span<const PadContent> 
 Result<> splice_expressions(const tracer_bpf& raw, const TracerSettings& settings) {
   const auto room = room_for(settings);
   const auto contents = pad_contents(settings);
+  const auto frame_contents = frame_pad_contents(settings);
+  if (bpf_program__autoload(raw.progs.xdp_entry)) {
+    TRY(splice(raw.progs.xdp_entry, room, frame_contents));
+    TRY(splice(raw.progs.xdp_exit, room, std::span(frame_contents).last(1)));
+  }
   for (auto* program : {raw.progs.entry_kprobe, raw.progs.entry_fentry, raw.progs.drop_skb, raw.progs.tc_entry})
     if (bpf_program__autoload(program))
       TRY(splice(program, room, contents));

@@ -45,6 +45,8 @@ struct TracerSettings {
   std::vector<bpf_insn> tunnel_l3 = {};     // empty: whatever IP packet a tunnel carries matches
   std::vector<bpf_insn> field_filter = {};  // empty: none
   std::vector<bpf_insn> values = {};        // empty: none
+  std::vector<bpf_insn> xdp_filter = {};    // field filter of packets at XDP programs; empty: none
+  std::vector<bpf_insn> xdp_values = {};    // empty: none
   std::uint32_t netns_inum = 0;             // 0: any
   std::uint32_t ifindex = 0;                // 0: any
   std::uint32_t mark = 0;

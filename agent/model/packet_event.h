@@ -95,8 +95,9 @@ struct Frame {
 
 enum class EventType : std::uint8_t { Hop, Drop };
 
-// Why this event is there: the filter matched here, or the packet is followed and known by its data.
-enum class TrackedBy : std::uint8_t { Filter, Skb };
+// Why this event is there: the filter matched here, the packet is known by its data, or it is known from an XDP program
+// that had it before it had an skb.
+enum class TrackedBy : std::uint8_t { Filter, Skb, Xdp };
 
 // A BPF program that was handed the packet, or has decided about it.
 struct ProgramStep {
@@ -112,8 +113,8 @@ struct PacketEvent {
   std::optional<std::uint64_t> delta_ns;  // since this packet's previous event
   PacketId packet;
   std::optional<PacketId> parent;
-  std::uint64_t skb = 0;
-  bool first = false;  // the filter matched here
+  std::uint64_t skb = 0;  // 0: an XDP program has the packet, it has no skb yet
+  bool first = false;     // the filter matched here
   TrackedBy tracked_by = TrackedBy::Skb;
   std::uint64_t function_address = 0;
   // Never null in a decoded event. Of a drop: where kfree_skb was called; of a BPF program: its name.

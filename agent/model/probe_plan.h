@@ -17,7 +17,7 @@ enum class Tier : std::uint8_t { Entry, Follow };
 enum class Role : std::uint8_t { Plain, ReleaseData, FreeHead, FreeSkb, StealHead, ExpandHead };
 
 // What a function has done to a packet's identity when it returns; values follow enum trace_move.
-enum class Move : std::uint8_t { None, Expanded, Child, Children, Fragments };
+enum class Move : std::uint8_t { None, Expanded, Child, Children, Fragments, Copied };
 
 // A function that hands identities on: it copies or cuts a packet, or gives it a new head.
 struct MoveTarget {

@@ -26,11 +26,13 @@ struct MarkFilter {
 };
 
 struct TraceSpec {
-  std::string filter = {};               // pcap expression; empty: every packet
-  std::string tunnel_filter_l2 = {};     // pcap expression about the frame inside of a tunnel; empty: every one
-  std::string tunnel_filter_l3 = {};     // pcap expression about the IP packet inside of a tunnel; empty: every one
-  std::string field_filter = {};         // field expression about skb; empty: every packet
-  std::vector<std::string> values = {};  // field expressions about skb whose values are shown
+  std::string filter = {};                   // pcap expression; empty: every packet
+  std::string tunnel_filter_l2 = {};         // the same about the frame inside of a tunnel
+  std::string tunnel_filter_l3 = {};         // the same about the IP packet inside of a tunnel
+  std::string field_filter = {};             // field expression about skb; empty: every packet
+  std::vector<std::string> values = {};      // field expressions about skb whose values are shown
+  std::string xdp_filter = {};               // the same about xdp, of packets at XDP programs
+  std::vector<std::string> xdp_values = {};  // and their values
   ProbeSet probes = ProbeSet::All;
   FilterAt filter_at = FilterAt::Entry;
   std::string function_pattern = {};  // regular expression, full match; empty: the whole set

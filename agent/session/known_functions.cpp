@@ -112,7 +112,7 @@ constexpr std::array kMoves = {
     NamedMove{"skb_copy_expand", Move::Child},     NamedMove{"__pskb_copy_fclone", Move::Child},
     NamedMove{"ip_frag_next", Move::Child},        NamedMove{"ip6_frag_next", Move::Child},
     NamedMove{"skb_segment", Move::Children},      NamedMove{"ip_do_fragment", Move::Fragments},
-    NamedMove{"ip6_fragment", Move::Fragments},
+    NamedMove{"ip6_fragment", Move::Fragments},    NamedMove{"skb_copy_header", Move::Copied},
 };
 
 }  // namespace

@@ -53,7 +53,8 @@ std::vector<MoveTarget> moves_of(const FunctionCatalogue& catalogue) {
     if (const auto move = move_of(function.name); move != Move::None && function.module.empty())
       moves.push_back({.name = function.name,
                        .addresses = function.addresses,
-                       .skb_argument = function.skb_argument,
+                       // skb_copy_header(new, old): what is copied comes last.
+                       .skb_argument = move == Move::Copied ? std::uint8_t{1} : function.skb_argument,
                        .move = move});
   return moves;
 }

@@ -167,24 +167,38 @@ Result<std::vector<bpf_insn>> compile_tunnel_filter(std::string_view flag, const
 struct FieldExpressions {
   std::vector<bpf_insn> filter;
   CompiledValues values;
+  std::vector<bpf_insn> xdp_filter;
+  CompiledValues xdp_values;
 };
+
+Result<std::vector<bpf_insn>> compile_condition(std::string_view flag, const std::string& expression,
+                                                const ExpressionSubject& subject, const TypeCatalogue& types) {
+  if (expression.empty())
+    return std::vector<bpf_insn>{};
+  auto code = compile_field_filter(expression, subject, types);
+  if (!code)
+    return within(flag, std::move(code.error()));
+  return code;
+}
+
+Result<CompiledValues> compile_shown(std::string_view flag, const std::vector<std::string>& expressions,
+                                     const ExpressionSubject& subject, const TypeCatalogue& types) {
+  if (expressions.empty())
+    return CompiledValues{};
+  auto values = compile_field_values(expressions, subject, types);
+  if (!values)
+    return within(flag, std::move(values.error()));
+  return values;
+}
 
 Result<FieldExpressions> compile_fields(const TraceSpec& spec, const btf& vmlinux) {
   const BtfTypes types{vmlinux};
-  FieldExpressions fields;
-  if (!spec.field_filter.empty()) {
-    auto filter = compile_field_filter(spec.field_filter, skb_subject(), types);
-    if (!filter)
-      return within("--filter-skb-expr", std::move(filter.error()));
-    fields.filter = std::move(*filter);
-  }
-  if (!spec.values.empty()) {
-    auto values = compile_field_values(spec.values, skb_subject(), types);
-    if (!values)
-      return within("--output-skb-metadata", std::move(values.error()));
-    fields.values = std::move(*values);
-  }
-  return fields;
+  return FieldExpressions{
+      .filter = TRY(compile_condition("--filter-skb-expr", spec.field_filter, skb_subject(), types)),
+      .values = TRY(compile_shown("--output-skb-metadata", spec.values, skb_subject(), types)),
+      .xdp_filter = TRY(compile_condition("--filter-xdp-expr", spec.xdp_filter, xdp_subject(), types)),
+      .xdp_values = TRY(compile_shown("--output-xdp-metadata", spec.xdp_values, xdp_subject(), types)),
+  };
 }
 
 // Why BPF programs cannot be traced; empty when they can, or when nobody asked for it.
@@ -253,6 +267,8 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   settings.tunnel_l3 = std::move(tunnel_l3);
   settings.field_filter = std::move(fields.filter);
   settings.values = std::move(fields.values.code);
+  settings.xdp_filter = std::move(fields.xdp_filter);
+  settings.xdp_values = std::move(fields.xdp_values.code);
   settings.capture_skb = dumps.needs_skb();
   settings.capture_shared = dumps.shared.has_value();
   settings.capture_stack = settings.capture_stack || needs_stack_for_caller(spec, *plan);
@@ -266,6 +282,7 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
       .symbols = std::move(symbols),
       .reasons = DropReasons::read(host, types),
       .value_forms = std::move(fields.values.forms),
+      .xdp_value_forms = std::move(fields.xdp_values.forms),
       .dump_forms = std::move(dumps),
       .plan = std::move(plan),
       .tracer = std::move(tracer),
@@ -298,6 +315,7 @@ Result<std::unique_ptr<AttachedProbes>> attach_prepared(PreparedTrace& prepared,
 Decoder decoder_of(const PreparedTrace& prepared, const TraceSpec& spec) {
   Decoder decoder{*prepared.symbols, prepared.reasons, realtime_offset_ns()};
   decoder.set_value_forms(prepared.value_forms);
+  decoder.set_xdp_value_forms(prepared.xdp_value_forms);
   decoder.set_dump_forms(prepared.dump_forms);
   decoder.set_tunnels(spec.tunnel);
   return decoder;

@@ -29,6 +29,7 @@ struct PreparedTrace {
   std::shared_ptr<const Kallsyms> symbols;
   DropReasons reasons;
   std::vector<ValueForm> value_forms;  // of spec.values
+  std::vector<ValueForm> xdp_value_forms;
   DumpForms dump_forms;
   std::unique_ptr<ProbePlan> plan;  // its address stays, since attached probes refer to it
   TracerObject tracer;

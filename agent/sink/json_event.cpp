@@ -138,8 +138,17 @@ std::string_view name_of(TrackedBy how) {
   switch (how) {
     case TrackedBy::Filter: return "filter";
     case TrackedBy::Skb: return "skb";
+    case TrackedBy::Xdp: return "xdp";
   }
   std::abort();
+}
+
+void put_skb(TextBuffer& out, std::uint64_t skb) {
+  if (skb == 0)
+    return out.put(",\"skb\":null");
+  out.put(",\"skb\":\"0x");
+  out.put_hex(skb);
+  out.put('"');
 }
 
 void put_identity(TextBuffer& out, const PacketEvent& event) {
@@ -147,9 +156,8 @@ void put_identity(TextBuffer& out, const PacketEvent& event) {
   out.put_dec(event.sequence);
   out.put(",\"packet\":");
   put_packet(out, event.packet);
-  out.put(",\"skb\":\"0x");
-  out.put_hex(event.skb);
-  out.put("\",\"parent\":");
+  put_skb(out, event.skb);
+  out.put(",\"parent\":");
   if (event.parent)
     put_packet(out, *event.parent);
   else
@@ -196,7 +204,7 @@ void put_program(TextBuffer& out, const ProgramStep& step) {
   out.put(",\"verdict\":");
   if (step.verdict) {
     out.put('"');
-    put_verdict(out, *step.verdict);
+    put_verdict(out, step.program->kind, *step.verdict);
     out.put('"');
   } else {
     out.put("null");

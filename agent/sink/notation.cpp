@@ -113,8 +113,8 @@ void put_symbol(TextBuffer& out, const Symbol& symbol) {
   }
 }
 
-void put_verdict(TextBuffer& out, std::int32_t verdict) {
-  if (const auto name = verdict_name(verdict))
+void put_verdict(TextBuffer& out, ProgramKind kind, std::int32_t verdict) {
+  if (const auto name = verdict_name(kind, verdict))
     return out.put(*name);
   if (verdict < 0)
     out.put('-');
@@ -134,7 +134,7 @@ void put_place(TextBuffer& out, const PacketEvent& event) {
   if (!event.program->verdict)
     return;
   out.put(' ');
-  put_verdict(out, *event.program->verdict);
+  put_verdict(out, program.kind, *event.program->verdict);
 }
 
 void put_transport(TextBuffer& out, const Tuple& tuple) {

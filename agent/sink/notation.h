@@ -21,7 +21,7 @@ void put_symbol(TextBuffer& out, const Symbol& symbol);
 void put_place(TextBuffer& out, const PacketEvent& event);
 
 // "TC_ACT_OK", or the number when it has no name.
-void put_verdict(TextBuffer& out, std::int32_t verdict);
+void put_verdict(TextBuffer& out, ProgramKind kind, std::int32_t verdict);
 
 // "tcp", "icmp6"; "proto-47" for what has no name; nothing without a transport.
 void put_transport(TextBuffer& out, const Tuple& tuple);

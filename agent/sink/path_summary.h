@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -71,7 +72,7 @@ private:
   struct InFlight {
     std::vector<Timed> steps;
     std::uint64_t last_ns = 0;
-    std::uint64_t dropped_skb = 0;  // what the kernel does to free it is no part of its way
+    std::optional<std::uint64_t> dropped_skb = {};  // what the kernel does to free it is no part of its way
     bool too_long = false;
     std::string example;
   };

@@ -156,8 +156,10 @@ std::string_view PcapngSink::comment_of(const PacketEvent& event) {
     words_.put(", parent ");
     put_identity(words_, *event.parent);
   }
-  words_.put(", skb 0x");
-  words_.put_hex(event.skb);
+  if (event.skb != 0) {
+    words_.put(", skb 0x");
+    words_.put_hex(event.skb);
+  }
   words_.put(", cpu ");
   words_.put_dec(event.cpu);
   words_.put(", ");

@@ -80,7 +80,11 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
     case ColumnKind::Time:
     case ColumnKind::Tuple:
     case ColumnKind::Tunnel: return;
-    case ColumnKind::Skb: cell.put("0x"); return cell.put_hex(event.skb);
+    case ColumnKind::Skb:
+      if (event.skb == 0)
+        return;
+      cell.put("0x");
+      return cell.put_hex(event.skb);
     case ColumnKind::Cpu: return cell.put_dec(event.cpu);
     case ColumnKind::Process:
       cell.put(event.comm.view());

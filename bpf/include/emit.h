@@ -13,6 +13,7 @@ const volatile bool capture_cgroup = false;
 const volatile bool capture_caller = false;
 const volatile bool capture_stack = false;
 const volatile bool capture_values = false;	/* of field expressions */
+const volatile bool capture_xdp_values = false;	/* the same at XDP programs */
 const volatile __u32 capture_bytes = 0;		/* of the packet, at most; a multiple of 8 up to TRACE_MAX_SNAPLEN */
 const volatile bool capture_skb = false;	/* a copy of the struct */
 const volatile bool capture_shared = false;	/* a copy of its skb_shared_info */
@@ -30,9 +31,14 @@ struct {
 #define STACK_BYTES (TRACE_STACK_DEPTH * sizeof(u64))
 
 /* What may stand behind a record, in this order. Each is 0 or a size, and known to the verifier. */
-static __always_inline u64 values_bytes(void)
+static __always_inline bool has_values(const struct packet *packet)
 {
-	return capture_values ? sizeof(struct trace_values) : 0;
+	return packet->is_frame ? capture_xdp_values : capture_values;
+}
+
+static __always_inline u64 values_bytes(const struct packet *packet)
+{
+	return has_values(packet) ? sizeof(struct trace_values) : 0;
 }
 
 static __always_inline u64 packet_bytes(void)
@@ -64,9 +70,15 @@ static __always_inline u32 shared_room(void)
 	return capture_shared ? (shared_size() + 7) & ~7 : 0;
 }
 
-static __always_inline u64 dump_bytes(void)
+/* A frame has no skb to be dumped. */
+static __always_inline bool has_dump(const struct packet *packet)
 {
-	return capture_skb || capture_shared ? sizeof(struct trace_dump) + skb_room() + shared_room() : 0;
+	return !packet->is_frame && (capture_skb || capture_shared);
+}
+
+static __always_inline u64 dump_bytes(const struct packet *packet)
+{
+	return has_dump(packet) ? sizeof(struct trace_dump) + skb_room() + shared_room() : 0;
 }
 
 static __always_inline u64 stack_bytes(void)
@@ -155,7 +167,7 @@ static __always_inline void fill_record(struct trace_record *record, const struc
 
 	record->time_ns = bpf_ktime_get_ns();
 	entry->last_ns = record->time_ns;
-	record->skb = call->skb;
+	record->skb = packet->is_frame ? 0 : call->skb;
 	record->function = call->address;
 	record->caller = call->caller;
 	record->mark = copy->mark;
@@ -186,9 +198,9 @@ struct emission {
 	s32 verdict;
 };
 
-static __always_inline u64 record_bytes(void)
+static __always_inline u64 record_bytes(const struct packet *packet)
 {
-	return sizeof(struct trace_record) + values_bytes() + packet_bytes() + dump_bytes() + stack_bytes();
+	return sizeof(struct trace_record) + values_bytes(packet) + packet_bytes() + dump_bytes(packet) + stack_bytes();
 }
 
 static __always_inline void fill_values(struct trace_record *record, const struct packet *packet)
@@ -202,7 +214,7 @@ static __always_inline void fill_values(struct trace_record *record, const struc
 
 static __always_inline void fill_bytes(struct trace_record *record, const struct packet *packet)
 {
-	struct trace_bytes *bytes = (void *)(record + 1) + values_bytes();
+	struct trace_bytes *bytes = (void *)(record + 1) + values_bytes(packet);
 	const struct sk_buff *copy = packet->copy;
 	const u32 frame = packet->scratch->l3.offset ? frame_offset(packet) : 0;
 	const u32 start = frame ? frame : packet->scratch->l3.offset;
@@ -230,7 +242,7 @@ static __always_inline void fill_bytes(struct trace_record *record, const struct
 
 static __always_inline void fill_dump(struct trace_record *record, const struct packet *packet)
 {
-	struct trace_dump *dump = (void *)(record + 1) + values_bytes() + packet_bytes();
+	struct trace_dump *dump = (void *)(record + 1) + values_bytes(packet) + packet_bytes();
 	const struct sk_buff *copy = packet->copy;
 
 	*dump = (struct trace_dump){.skb_room = skb_room(), .shared_room = shared_room()};
@@ -244,7 +256,7 @@ static __always_inline void fill_dump(struct trace_record *record, const struct 
 
 static __always_inline void fill_stack(struct trace_record *record, const struct packet *packet)
 {
-	void *stack = (void *)(record + 1) + values_bytes() + packet_bytes() + dump_bytes();
+	void *stack = (void *)(record + 1) + values_bytes(packet) + packet_bytes() + dump_bytes(packet);
 	const long bytes = bpf_get_stack(packet->ctx, stack, STACK_BYTES, 0);
 
 	if (bytes > 0) {
@@ -266,7 +278,7 @@ static __always_inline void emit(const struct packet *packet, struct trace_follo
 		count_one(&mine->lost[TRACE_LOSS_BUDGET]);
 		return;
 	}
-	record = bpf_ringbuf_reserve(&trace_records, record_bytes(), 0);
+	record = bpf_ringbuf_reserve(&trace_records, record_bytes(packet), 0);
 	if (!record) {
 		count_one(&mine->lost[TRACE_LOSS_RING]);
 		return;
@@ -274,17 +286,17 @@ static __always_inline void emit(const struct packet *packet, struct trace_follo
 	/* Ring memory is recycled: a field left unset would leak an older record. */
 	__builtin_memset(record, 0, sizeof(*record));
 	record->type = what->type;
-	record->size = record_bytes();
+	record->size = record_bytes(packet);
 	record->flags = what->flags;
 	record->drop_reason = what->drop_reason;
 	record->program_id = what->program_id;
 	record->verdict = what->verdict;
 	fill_record(record, packet, entry);
-	if (capture_values)
+	if (has_values(packet))
 		fill_values(record, packet);
 	if (capture_bytes)
 		fill_bytes(record, packet);
-	if (capture_skb || capture_shared)
+	if (has_dump(packet))
 		fill_dump(record, packet);
 	if (capture_stack)
 		fill_stack(record, packet);

@@ -51,12 +51,34 @@ struct device {
 	struct device *parent;		/* of a network device: the hardware it is of; NULL: none */
 };
 
+struct xdp_rxq_info {
+	struct net_device *dev;
+};
+
+struct netdev_rx_queue {
+	struct xdp_rxq_info xdp_rxq;
+};
+
+#define XDP_HAS_FRAGS 1		/* of xdp_buff::flags, v5.18 */
+#define CACHE_LINE 64		/* SMP_CACHE_BYTES, which struct skb_shared_info is aligned to; x86-64 and arm64 */
+
+struct xdp_buff {
+	void *data;
+	void *data_end;
+	void *data_hard_start;
+	struct xdp_rxq_info *rxq;
+	u32 frame_sz;
+	u32 flags;			/* v5.18 */
+};
+
 struct net_device {
 	char name[16];
 	int ifindex;
 	unsigned int mtu;
 	possible_net_t nd_net;
 	struct device dev;
+	struct netdev_rx_queue *_rx;
+	unsigned int num_rx_queues;
 };
 
 struct dst_entry {
@@ -109,6 +131,7 @@ struct sk_buff;
 struct skb_shared_info {
 	struct sk_buff *frag_list;
 	atomic_t dataref;
+	unsigned int xdp_frags_size;	/* v5.18 */
 };
 
 struct sk_buff {

@@ -11,6 +11,7 @@ const volatile bool match_pcap_l3 = false;	/* the expression needs no link layer
 const volatile bool match_tunnel_l2 = false;	/* an expression about the frame that a tunnel carries */
 const volatile bool match_tunnel_l3 = false;	/* an expression about the IP packet that a tunnel carries */
 const volatile bool match_fields = false;	/* a field expression */
+const volatile bool match_xdp_fields = false;	/* the same about frames that XDP programs are handed */
 const volatile __u32 match_netns = 0;		/* inum; 0: any */
 const volatile __u32 match_ifindex = 0;		/* 0: any */
 const volatile bool match_pods = false;		/* only what `pod_scope` has */
@@ -278,6 +279,8 @@ static __always_inline bool match_tunnel(const struct packet *packet)
 /* Needs read_packet() before. */
 static __always_inline bool match(const struct packet *packet)
 {
+	if (match_xdp_fields && !match_fields)
+		return false;
 	if (!match_owner(packet->copy) || !match_bytes(packet) || !match_tunnel(packet))
 		return false;
 	return !match_fields || RUN_EXPRESSION(FIELDS_PAD, packet->scratch, packet->scratch->call.skb);

@@ -71,6 +71,7 @@ struct packet {
 	void *ctx;
 	struct scratch *scratch;
 	const struct sk_buff *copy;
+	bool is_frame;		/* made up by read_frame() */
 };
 
 static __always_inline u64 head_of(u64 skb)

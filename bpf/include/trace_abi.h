@@ -43,6 +43,8 @@ enum trace_record_flags {
 	TRACE_HAS_BYTES = 1 << 11,	/* a struct trace_bytes follows the record and its values, before any stack */
 	TRACE_HAS_CGROUP = 1 << 12,	/* cgroup_id: the packet has a socket, which belongs to a cgroup2 */
 	TRACE_KERNEL_SOCKET = 1 << 13,	/* the packet has a socket that the kernel made for itself; only when asked for */
+	TRACE_BY_XDP = 1 << 14,		/* the packet is known from an XDP program that had its frame */
+	TRACE_IS_FRAME = 1 << 15,	/* it is a frame without an skb: at an XDP program */
 	TRACE_HAS_DUMP = 1 << 16,	/* a struct trace_dump follows the record, its values and bytes, before any stack */
 };
 
@@ -69,6 +71,7 @@ enum trace_move {
 	TRACE_MOVE_CHILD = 2,		/* skb_copy(), ip_frag_next(), ...: returns a packet made from it */
 	TRACE_MOVE_CHILDREN = 3,	/* skb_segment(): returns a list of them */
 	TRACE_MOVE_FRAGMENTS = 4,	/* ip_do_fragment(): parts the packets of its frag_list, so before it begins */
+	TRACE_MOVE_COPIED = 5,		/* skb_copy_header(new, old): new is a copy of old, so before it begins */
 };
 
 /* Value of the map `functions`; key: address of the function. */
@@ -159,7 +162,7 @@ struct trace_record {
 	__u64 born_ns;		/* ... and when that was */
 	__u64 parent_head;
 	__u64 parent_born;
-	__u64 skb;		/* address of the struct sk_buff */
+	__u64 skb;		/* address of the struct sk_buff; 0: it has none yet */
 	__u64 function;		/* address of the function; of the drop's location for TRACE_DROP; 0 for BPF programs */
 	__u64 caller;		/* return address, 0 unless asked for */
 	__u64 netns_cookie;

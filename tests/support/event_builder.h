@@ -98,10 +98,15 @@ public:
     return *this;
   }
   // At its entry, or at its exit with a verdict.
-  EventBuilder& at_program(std::string name, std::uint32_t id, std::optional<std::int32_t> verdict = std::nullopt) {
-    programs_.push_back({.id = id, .kind = ProgramKind::Tc, .symbol = {.name = name, .offset = 0, .module = "bpf"}});
+  EventBuilder& at_program(std::string name, std::uint32_t id, std::optional<std::int32_t> verdict = std::nullopt,
+                           ProgramKind kind = ProgramKind::Tc) {
+    programs_.push_back({.id = id, .kind = kind, .symbol = {.name = name, .offset = 0, .module = "bpf"}});
     event_.program = ProgramStep{.program = &programs_.back(), .verdict = verdict};
     return at(std::move(name), 0, "bpf");
+  }
+  EventBuilder& at_frame(std::string name, std::uint32_t id, std::optional<std::int32_t> verdict = std::nullopt) {
+    event_.skb = 0;
+    return at_program(std::move(name), id, verdict, ProgramKind::Xdp);
   }
   EventBuilder& dropped() {
     event_.type = EventType::Drop;

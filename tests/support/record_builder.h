@@ -270,12 +270,18 @@ public:
   mutable int asked = 0;
 };
 
-// Knows one program.
+// Knows a program of each kind.
 class FakePrograms final : public TracedProgramNames {
 public:
-  const TracedProgram* lookup(std::uint32_t id) const override { return id == known.id ? &known : nullptr; }
+  const TracedProgram* lookup(std::uint32_t id) const override {
+    for (const auto* program : {&known, &xdp})
+      if (program->id == id)
+        return program;
+    return nullptr;
+  }
 
   TracedProgram known{.id = 12, .kind = ProgramKind::Tc, .symbol = {.name = "to_host", .offset = 0, .module = "bpf"}};
+  TracedProgram xdp{.id = 13, .kind = ProgramKind::Xdp, .symbol = {.name = "balance", .offset = 0, .module = "bpf"}};
 };
 
 class FakeReasons final : public DropReasonNames {

@@ -26,6 +26,7 @@ public:
     sink.accept(LossEvent{.realtime_ns = kBoot + now_, .cause = LossCause::Ring, .count = 1204});
     neighbours();
     bpf_program();
+    frame();
     drop_on_an_old_kernel();
     if (!sink.flush() || !sink.finish())
       std::abort();
@@ -135,6 +136,18 @@ private:
     hit(request.at_program(12), 0, 1'000);
     request.raw.flags &= ~TRACE_FIRST;
     hit(request.at_program(12, 2), 0, 700);
+  }
+
+  void frame() {
+    auto bare = packet(7).with_tcp(40516, 80);
+    bare.raw.skb = 0;
+    bare.raw.flags |= TRACE_FIRST | TRACE_IS_FRAME;
+    hit(bare.at_program(13), 0, 1'000);
+    bare.raw.flags = (bare.raw.flags & ~TRACE_FIRST) | TRACE_BY_XDP;
+    hit(bare.at_program(13, 2), 0, 700);
+    auto born = packet(7).with_tcp(40516, 80);
+    born.raw.flags |= TRACE_BY_XDP;
+    hit(born, address_of("ip_rcv", 0), 2'000);
   }
 
   void drop_on_an_old_kernel() {

@@ -70,6 +70,21 @@ def attach_tcx(end, pin):
         return bpf(LINK_CREATE, struct.pack("<IIII", program, end.ifindex, TCX_INGRESS, 0))
 
 
+def set_xdp(netns, device, pin, mode="xdp"):
+    """In the place of the one that is there, if any."""
+    netns.ip("-force", "link", "set", "dev", device, mode, "pinned", pin)
+
+
+@contextlib.contextmanager
+def xdp(netns, device, pin, mode="xdp"):
+    """An XDP program on a device as long as the block lasts; `mode` may be xdpgeneric."""
+    set_xdp(netns, device, pin, mode)
+    try:
+        yield
+    finally:
+        netns.ip("link", "set", "dev", device, mode, "off")
+
+
 def shown():
     """Names of the programs that the kernel has."""
     return [one["name"] for one in json.loads(lab.run("bpftool", "-j", "prog", "show").stdout) if "name" in one]

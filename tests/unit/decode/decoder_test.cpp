@@ -96,6 +96,23 @@ TEST_CASE("an event says why it is there") {
   auto first = a_record();
   first.raw.flags |= TRACE_FIRST;
   CHECK(bench.decoded(first).tracked_by == TrackedBy::Filter);
+  auto born = a_record();
+  born.raw.flags |= TRACE_BY_XDP;
+  CHECK(bench.decoded(born).tracked_by == TrackedBy::Xdp);
+}
+
+TEST_CASE("values at XDP programs are those that were asked for there") {
+  Bench bench;
+  FakePrograms programs;
+  bench.decoder.set_programs(&programs);
+  bench.decoder.set_value_forms({{.name = "skb->len"}});
+  bench.decoder.set_xdp_value_forms({{.name = "xdp->data"}, {.name = "xdp->data_end"}});
+  auto frame = a_record().at_program(13).with_values(0b11, {1, 2});
+  frame.raw.flags |= TRACE_IS_FRAME;
+  const auto& values = bench.decoded(frame).values;
+  REQUIRE(values.size() == 2);
+  CHECK(values[1].form->name == "xdp->data_end");
+  CHECK(bench.decoded(a_record().with_values(1, {5})).values[0].form->name == "skb->len");
 }
 
 TEST_CASE("the decoder refuses more packet bytes than the record has room for") {

@@ -129,6 +129,16 @@ TEST_CASE("what hands identities on is watched, traced or not") {
   CHECK_FALSE(find(*made, "ip_do_fragment"));
 }
 
+TEST_CASE("of the two packets of skb_copy_header the one that is read is watched") {
+  auto catalogue = a_kernel();
+  catalogue.attachable.push_back(function("skb_copy_header"));
+  const auto made = plan_probes(catalogue, {}, kMulti, {});
+  REQUIRE(made);
+  REQUIRE(made->moves.size() == 1);
+  CHECK(made->moves[0].move == Move::Copied);
+  CHECK(made->moves[0].skb_argument == 1);
+}
+
 TEST_CASE("a kernel without trampolines follows no children") {
   CHECK(plan({}, {.backend = Backend::Kprobe}).moves.empty());
 }

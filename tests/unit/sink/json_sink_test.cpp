@@ -183,6 +183,12 @@ TEST_CASE("a BPF program is told with its id and its verdict, which is unknown a
   CHECK_FALSE(written(an_event()).contains("program"));
 }
 
+TEST_CASE("a frame at an XDP program has no skb") {
+  const json line = written(an_event().at_frame("balance", 7, 4));
+  CHECK(line.at("skb").is_null());
+  CHECK(line.at("program") == json{{"type", "xdp"}, {"id", 7}, {"verdict", "XDP_REDIRECT"}});
+}
+
 TEST_CASE("an event says why it is there") {
   auto builder = an_event();
   builder.event().tracked_by = TrackedBy::Filter;

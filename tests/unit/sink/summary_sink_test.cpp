@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <optional>
 
 #include "support/captured_output.h"
 #include "support/event_builder.h"
@@ -35,6 +36,11 @@ public:
   Walk& program(std::uint64_t number, std::int32_t verdict) {
     auto event = an_event();
     event.of_packet(number).at_program("to_host", 12, verdict);
+    return accept(event, 0, 100);
+  }
+  Walk& frame(std::uint64_t number, std::optional<std::int32_t> verdict) {
+    auto event = an_event();
+    event.of_packet(number).at_frame("balance", 7, verdict);
     return accept(event, 0, 100);
   }
   Walk& lose(LossCause cause, std::uint64_t count) {
@@ -97,6 +103,11 @@ TEST_CASE("packets about which a BPF program decided differently are apart") {
   const auto lines = Walk().step(1, "a").program(1, 0).step(2, "a").program(2, 2).step(3, "a").program(3, 2).summary();
   CHECK(lines[0] == "2 packets last seen in to_host [tc 12] TC_ACT_SHOT");
   CHECK(lines[5] == "1 packet last seen in to_host [tc 12] TC_ACT_OK");
+}
+
+TEST_CASE("a frame that has no skb has a path all the same") {
+  const auto lines = Walk().frame(1, {}).frame(1, 1).summary();
+  CHECK(lines[0] == "1 packet last seen in balance [xdp 7] XDP_DROP");
 }
 
 TEST_CASE("events of packets that travel side by side are not mixed up") {

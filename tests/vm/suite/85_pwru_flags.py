@@ -12,9 +12,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 VALUES = {"--backend": "kprobe", "--filter-func": "ip_rcv", "--filter-ifname": "lo", "--filter-mark": "0x1/0xf",
           "--filter-netns": "/proc/self/ns/net", "--filter-skb-expr": "skb->dev->ifindex == 1",
           "--filter-tunnel-pcap-l2": "udp port 53", "--filter-tunnel-pcap-l3": "icmp",
+          "--filter-xdp-expr": "xdp->data != xdp->data_end",
           "--kernel-btf": "/sys/kernel/btf/vmlinux", "--kmods": "veth", "--output-file": "/dev/null",
           "--output-file-max-age": "7", "--output-file-max-backups": "3", "--output-file-max-size": "10",
           "--netns-names-max-length": "12", "--output-limit-lines": "5", "--output-skb-metadata": "skb->mark,skb->hash", "--ready-file": "/dev/shm/ready",
+          "--output-xdp-metadata": "xdp->data,xdp->data_end",
           "--timestamp": "absolute"}
 SKIPPED = {"--help"}
 SAME = re.compile(r"^\| `(--[a-z0-9-]+)` \| (?:same|always) \|", re.MULTILINE)
