@@ -189,9 +189,10 @@ std::array<PadContent, 6> pad_contents(const TracerSettings& settings) {
 }
 
 // The same of programs that look at XDP programs, whose packets are no skb.
-std::array<PadContent, 4> frame_pad_contents(const TracerSettings& settings) {
-  return {PadContent{PadKind::L2, settings.filter_l2}, PadContent{PadKind::L3, settings.filter_l3},
-          PadContent{PadKind::Fields, settings.xdp_filter}, PadContent{PadKind::Values, settings.xdp_values}};
+std::array<PadContent, 6> frame_pad_contents(const TracerSettings& settings) {
+  return {PadContent{PadKind::L2, settings.filter_l2},       PadContent{PadKind::L3, settings.filter_l3},
+          PadContent{PadKind::TunnelL2, settings.tunnel_l2}, PadContent{PadKind::TunnelL3, settings.tunnel_l3},
+          PadContent{PadKind::Fields, settings.xdp_filter},  PadContent{PadKind::Values, settings.xdp_values}};
 }
 
 PadRoom room_for(const TracerSettings& settings) {

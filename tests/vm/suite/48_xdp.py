@@ -6,6 +6,7 @@ skb itself. All three are here, and a redirect over two links.
 """
 
 import socket
+import struct
 
 import programs_lab as programs
 import suite_lib as lab
@@ -91,6 +92,26 @@ def check_expression(pair, pins):
             send(pair, PORT, size=300)
             trace.wait_for(lambda event: event["func"] == "udp_rcv")
         assert {event["len"] >= 300 for event in trace.events} == {True}, trace.events
+
+
+def vxlan(port, size):
+    """What a VXLAN datagram carries: its header, and a frame with a UDP datagram to this port."""
+    udp = struct.pack("!HHHH", 4711, port, 8 + size, 0) + b"x" * size
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0, bytes(4), bytes(4))
+    return struct.pack("!II", 1 << 27, 42 << 8) + bytes(12) + b"\x08\x00" + ip + udp
+
+
+def check_tunnel(pair, pins):
+    with programs.xdp(pair.right.netns, pair.right.device, pins / "xdp_lets_everything_pass"), \
+            lab.test("what a tunnel carries is judged in a program, too"):
+        with lab.Trace("--filter-trace-xdp", "--filter-func", FUNCTIONS, "--filter-netns", pair.right.path,
+                       "--filter-xdp-expr", "xdp->data_end - xdp->data > 60", "--filter-tunnel-pcap-l3", "udp port 53",
+                       "udp port 4789") as trace, lab.socket_in(pair.left.netns, socket.AF_INET) as udp:
+            for port, size in ((54, 30), (53, 20)):
+                udp.sendto(vxlan(port, size), (pair.right.v4, 4789))
+            trace.wait_for(lambda event: event["func"] == "udp_rcv")
+        headers = 14 + 20 + 8 + 8 + 14 + 20 + 8
+        assert {event["len"] for event in programs.steps(trace.events)} == {headers + 20}, trace.events
 
 
 def check_dumps(pair, pins):
@@ -194,6 +215,7 @@ with lab.NetnsPair() as pair, programs.loaded("xdp_programs") as pins:
         check_sent_here(pair, pins, mode)
         check_met_here(pair, pins, mode)
     check_expression(pair, pins)
+    check_tunnel(pair, pins)
     check_dumps(pair, pins)
     check_changes(pair, pins)
     check_redirect(pair, pins)
