@@ -81,12 +81,9 @@ def check_payload(pair):
                 client.settimeout(20)
                 client.connect((pair.right.v4, 80))
                 client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        # Before __ip_local_out() is over, the IP header has no length to compute with.
-        text = seen(re.escape(f"{pair.right.v4}:80"), talk, "--output-tcp-flags", "--filter-func", "ip_rcv",
-                    "(((ip[2:2] - ((ip[0]&0xf)<<2)) - ((tcp[12]&0xf0)>>2)) != 0)")
-    assert "PSH" in text, text[-2000:]
-    first = next(line for line in text.splitlines()[1:] if ":80(" in line)
-    assert "SYN" not in first, first
+        # Others are there, too: in __ip_local_out() an IP header has no length yet to compute with.
+        seen(re.escape(f"{pair.right.v4}:80") + r".*PSH", talk, "--output-tcp-flags",
+             "(((ip[2:2] - ((ip[0]&0xf)<<2)) - ((tcp[12]&0xf0)>>2)) != 0)")
 
 
 def check_track(pair):
