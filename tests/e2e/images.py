@@ -1,6 +1,7 @@
 """The images of the cluster, as files that containerd imports: ours, made by buildah from the Dockerfile, and one of
 busybox alone for pause containers and workloads. What takes long is kept in the cache folder."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -109,6 +110,8 @@ def from_built_program(program):
         buildah("commit", "--quiet", container, AGENT)
     finally:
         buildah("rm", container)
+    with contextlib.suppress(Lacking):  # those of earlier runs, which have lost their name to this one
+        buildah("rmi", "--prune")
 
 
 def write_agent(path, program=None):
