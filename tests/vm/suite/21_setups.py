@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """Networks as nodes have them: bridge with netfilter, overlays between three namespaces, IPsec, address translation,
-macvlan and ipvlan. One datagram through each has one identity from its sender's socket to its receiver's, without a gap,
-also while the memory of packets is used again a thousand times."""
+macvlan and ipvlan, a redirect by TC, Open vSwitch. One datagram through each has one identity from its sender's socket to
+its receiver's, without a gap, also while the memory of packets is used again a thousand times."""
 
 import contextlib
+import os
+import pathlib
+import shutil
 import socket
+import tempfile
 import time
 
 import suite_lib as lab
@@ -86,6 +90,53 @@ def bridge_with_netfilter(stack):
                       "add rule ip t f ct state new,established counter accept")
     reach(one, addresses[1])
     return [Way("bridge with netfilter", one, two, addresses[1])]
+
+
+def patched(stack, number, middle=None):
+    """Two namespaces in one subnet, and the other ends of their links in `middle` or here, as port1 and port2."""
+    ends = [stack.enter_context(lab.Netns()) for _ in range(2)]
+    inside = ["netns", middle] if middle else []
+    for host, netns in enumerate(ends, 1):
+        lab.run("ip", "link", "add", "veth0", "netns", netns, "type", "veth", "peer", "name", f"port{host}", *inside)
+        netns.ip("addr", "add", f"10.{number}.0.{host}/24", "dev", "veth0")
+        netns.ip("link", "set", "veth0", "up")
+        lab.run("ip", "link", "set", f"port{host}", "up", netns=middle)
+    return ends, [f"10.{number}.0.{host}" for host in (1, 2)]
+
+
+def tc_redirect(stack):
+    need("sch_ingress", "cls_matchall", "act_mirred")
+    middle = stack.enter_context(lab.Netns())
+    (one, two), addresses = patched(stack, 141, middle)
+    for here, there in (("port1", "port2"), ("port2", "port1")):
+        middle.run("tc", "qdisc", "add", "dev", here, "clsact")
+        middle.run("tc", "filter", "add", "dev", here, "ingress", "matchall", "action", "mirred", "egress", "redirect", "dev",
+                   there)
+    reach(one, addresses[1])
+    return [Way("redirected by TC", one, two, addresses[1])]
+
+
+def open_vswitch(stack):
+    """Its datapath is the kernel's; the first packet of a flow goes by its daemon and comes back as another."""
+    need("openvswitch")
+    if not shutil.which("ovs-vswitchd"):
+        raise lab.Skip("openvswitch-switch")
+    home = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))
+    database = f"unix:{home}/db.sock"
+    os.environ["OVS_RUNDIR"] = str(home)
+    lab.run("ovsdb-tool", "create", home / "conf.db", "/usr/share/openvswitch/vswitch.ovsschema")
+    stack.enter_context(lab.background("ovsdb-server", home / "conf.db", f"--remote=p{database}"))
+    assert lab.wait_until((home / "db.sock").exists, 20), "its database does not listen"
+    stack.enter_context(lab.background("ovs-vswitchd", database))
+    (one, two), addresses = patched(stack, 142)
+    # A flow that is not used is forgotten after ten seconds otherwise, and other setups are made meanwhile.
+    lab.run("ovs-vsctl", f"--db={database}", "set", "Open_vSwitch", ".", "other_config:max-idle=600000", "--",
+            "add-br", "ovs0", "--", "add-port", "ovs0", "port1", "--", "add-port", "ovs0", "port2", timeout=60)
+    stack.callback(lab.run, "ovs-vsctl", f"--db={database}", "del-br", "ovs0", timeout=60)
+    reach(one, addresses[1])
+    way = Way("Open vSwitch", one, two, addresses[1])
+    way.send(FIRST_PORT - 1)
+    return [way]
 
 
 def overlay(stack, kind, number):
@@ -171,6 +222,8 @@ def children(stack, kind, mode, number):
 
 SETUPS = (
     ("bridge with netfilter", bridge_with_netfilter),
+    ("redirect by TC", tc_redirect),
+    ("Open vSwitch", open_vswitch),
     ("vxlan overlay", lambda stack: overlay(stack, "vxlan", 103)),
     ("geneve overlay", lambda stack: overlay(stack, "geneve", 105)),
     ("IPsec transport", lambda stack: ipsec(stack, "transport", 111)),
