@@ -69,15 +69,20 @@ def made_once(folder, make):
     return folder
 
 
-def programs():
-    """The folder with helm4, helm3 and kubeconform."""
-    pinned = hashlib.sha256((HERE / "tools/go.mod").read_bytes() + (HERE / "tools/go.sum").read_bytes())
+def built_once(name, module, packages, *flags):
+    """The folder with a program of each {program: package}, built of the Go module in the folder `module`."""
+    pinned = hashlib.sha256((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes()).hexdigest()[:12]
 
     def build(folder):
-        for name, package in PROGRAMS.items():
-            go("build", "-trimpath", "-ldflags", "-s -w", "-o", folder / name, package, cwd=HERE / "tools")
+        for program, package in packages.items():
+            go("build", "-trimpath", "-ldflags", "-s -w", *flags, "-o", folder / program, package, cwd=module)
 
-    return made_once(CACHE / f"chart-tools-{pinned.hexdigest()[:12]}", build)
+    return made_once(CACHE / f"{name}-{pinned}", build)
+
+
+def programs():
+    """The folder with helm4, helm3 and kubeconform."""
+    return built_once("chart-tools", HERE / "tools", PROGRAMS)
 
 
 def module(name, version, checksum):

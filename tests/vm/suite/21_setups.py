@@ -56,17 +56,25 @@ class Way:
         print(f"    # {self.name}: " + " ".join(f"{event['func']}({event['ifname'] or '-'})" for event in inside), flush=True)
 
 
+def patched(namespaces, number, middle=None):
+    """Namespaces in one subnet, the other ends of their links in `middle` or here as port1, port2, …; their addresses."""
+    inside = ["netns", middle] if middle else []
+    for host, netns in enumerate(namespaces, 1):
+        lab.run("ip", "link", "add", "veth0", "netns", netns, "type", "veth", "peer", "name", f"port{host}", *inside)
+        netns.ip("addr", "add", f"10.{number}.0.{host}/24", "dev", "veth0")
+        netns.ip("link", "set", "veth0", "up")
+        lab.run("ip", "link", "set", f"port{host}", "up", netns=middle)
+    return [f"10.{number}.0.{host}" for host in range(1, len(namespaces) + 1)]
+
+
 def joined(bridge, *namespaces, number):
     """Namespaces on the ports of a bridge in another one; their addresses."""
     bridge.ip("link", "add", "br0", "type", "bridge", "forward_delay", 0)
     bridge.ip("link", "set", "br0", "up")
-    for host, netns in enumerate(namespaces, 1):
-        lab.run("ip", "link", "add", "veth0", "netns", netns, "type", "veth", "peer", "name", f"port{host}",
-                "netns", bridge)
-        netns.ip("addr", "add", f"10.{number}.0.{host}/24", "dev", "veth0")
-        netns.ip("link", "set", "veth0", "up")
-        bridge.ip("link", "set", f"port{host}", "master", "br0", "up")
-    return [f"10.{number}.0.{host}" for host in range(1, len(namespaces) + 1)]
+    addresses = patched(namespaces, number, bridge)
+    for host in range(1, len(namespaces) + 1):
+        bridge.ip("link", "set", f"port{host}", "master", "br0")
+    return addresses
 
 
 def reach(netns, *addresses):
@@ -92,22 +100,10 @@ def bridge_with_netfilter(stack):
     return [Way("bridge with netfilter", one, two, addresses[1])]
 
 
-def patched(stack, number, middle=None):
-    """Two namespaces in one subnet, and the other ends of their links in `middle` or here, as port1 and port2."""
-    ends = [stack.enter_context(lab.Netns()) for _ in range(2)]
-    inside = ["netns", middle] if middle else []
-    for host, netns in enumerate(ends, 1):
-        lab.run("ip", "link", "add", "veth0", "netns", netns, "type", "veth", "peer", "name", f"port{host}", *inside)
-        netns.ip("addr", "add", f"10.{number}.0.{host}/24", "dev", "veth0")
-        netns.ip("link", "set", "veth0", "up")
-        lab.run("ip", "link", "set", f"port{host}", "up", netns=middle)
-    return ends, [f"10.{number}.0.{host}" for host in (1, 2)]
-
-
 def tc_redirect(stack):
     need("sch_ingress", "cls_matchall", "act_mirred")
-    middle = stack.enter_context(lab.Netns())
-    (one, two), addresses = patched(stack, 141, middle)
+    one, two, middle = (stack.enter_context(lab.Netns()) for _ in range(3))
+    addresses = patched((one, two), 141, middle)
     for here, there in (("port1", "port2"), ("port2", "port1")):
         middle.run("tc", "qdisc", "add", "dev", here, "clsact")
         middle.run("tc", "filter", "add", "dev", here, "ingress", "matchall", "action", "mirred", "egress", "redirect", "dev",
@@ -130,7 +126,8 @@ def open_vswitch(stack):
     stack.enter_context(lab.background("ovsdb-server", home / "conf.db", f"--remote=p{database}"))
     assert lab.wait_until((home / "db.sock").exists, 20), "its database does not listen"
     stack.enter_context(lab.background("ovs-vswitchd", database))
-    (one, two), addresses = patched(stack, 142)
+    one, two = (stack.enter_context(lab.Netns()) for _ in range(2))
+    addresses = patched((one, two), 142)
     # A flow that is not used is forgotten after ten seconds otherwise, and other setups are made meanwhile.
     lab.run("ovs-vsctl", f"--db={database}", "set", "Open_vSwitch", ".", "other_config:max-idle=600000", "--",
             "add-br", "ovs0", "--", "add-port", "ovs0", "port1", "--", "add-port", "ovs0", "port2", timeout=60)
