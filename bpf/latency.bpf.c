@@ -343,8 +343,8 @@ int latency_read(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
- * UDP copies small packets without a word, and is done with them right after. Since v6.18 it leaves that to the CPU which
- * received them, at some later time: then they do not come from these functions.
+ * UDP copies small packets without a word, and is done with them right after. Not loaded where it leaves that to the CPU
+ * which received them (v6.18).
  */
 SEC("raw_tp/consume_skb")
 int latency_consume(struct bpf_raw_tracepoint_args *ctx)

@@ -134,27 +134,30 @@ static __always_inline struct trace_followed *follow_or_match(const struct packe
 	return follow_new(packet);
 }
 
-/* First tier: packets are met here, so the filter runs. */
-static __always_inline void meet(struct packet *packet, const struct call *call, struct emission *what)
+/* First tier: packets are met here, so the filter runs. NULL: this one is not followed. */
+static __always_inline struct trace_followed *meet(struct packet *packet, const struct call *call, struct emission *what)
 {
 	struct trace_followed *entry;
 
 	if (!read_packet(packet, call))
-		return;
+		return NULL;
 	entry = follow_or_match(packet, &what->flags);
-	if (!entry)
-		return;
-	emit(packet, entry, what);
-	apply_role(entry, packet);
+	if (entry)
+		emit(packet, entry, what);
+	return entry;
 }
 
 static __always_inline int enter(void *ctx, const struct call *call, enum scratch_kind kind)
 {
 	struct emission what = {.type = TRACE_HOP};
 	struct packet packet = {.ctx = ctx, .scratch = my_scratch(kind)};
+	struct trace_followed *entry;
 
-	if (packet.scratch)
-		meet(&packet, call, &what);
+	if (!packet.scratch)
+		return 0;
+	entry = meet(&packet, call, &what);
+	if (entry)
+		apply_role(entry, &packet);
 	return 0;
 }
 
@@ -256,7 +259,7 @@ int drop_skb(struct bpf_raw_tracepoint_args *ctx)
 	packet.scratch = take_scratch(SCRATCH_DROP);
 	if (!packet.scratch)
 		return 0;
-	meet(&packet, &call, &what);
+	(void)meet(&packet, &call, &what);
 	give_back(packet.scratch, SCRATCH_DROP);
 	return 0;
 }
@@ -454,7 +457,7 @@ int tc_entry(const u64 *ctx)
 	packet.scratch = take_scratch(SCRATCH_PROGRAM);
 	if (!packet.scratch)
 		return 0;
-	meet(&packet, &call, &what);
+	(void)meet(&packet, &call, &what);
 	give_back(packet.scratch, SCRATCH_PROGRAM);
 	return 0;
 }
@@ -480,29 +483,12 @@ static __always_inline void meet_frame(struct packet *packet, struct emission *w
 	if (frame) {
 		what->flags |= TRACE_BY_XDP;
 		entry = &frame->identity;
-	} else if (!entry && match_frame(packet)) {
+	} else if (!entry && match(packet)) {
 		what->flags |= TRACE_FIRST;
 		entry = follow_frame(packet);
 	}
 	if (entry)
 		emit(packet, entry, what);
-}
-
-SEC("?fentry")
-int xdp_entry(const u64 *ctx)
-{
-	struct emission what = {.type = TRACE_PROGRAM_ENTRY, .flags = TRACE_IS_FRAME, .program_id = PROGRAM_ID};
-	struct packet packet = {.ctx = (void *)ctx, .is_frame = true};
-
-	if (!is_on())
-		return 0;
-	packet.scratch = take_scratch(SCRATCH_PROGRAM);
-	if (!packet.scratch)
-		return 0;
-	if (read_frame(&packet, trampoline_word(ctx, 0)))
-		meet_frame(&packet, &what);
-	give_back(packet.scratch, SCRATCH_PROGRAM);
-	return 0;
 }
 
 static __always_inline void leave_frame(struct packet *packet, struct emission *what)
@@ -520,6 +506,33 @@ static __always_inline void leave_frame(struct packet *packet, struct emission *
 	}
 }
 
+static __always_inline int look_at_frame(const u64 *ctx, struct emission *what)
+{
+	struct packet packet = {.ctx = (void *)ctx, .is_frame = true};
+
+	if (!is_on())
+		return 0;
+	packet.scratch = take_scratch(SCRATCH_PROGRAM);
+	if (!packet.scratch)
+		return 0;
+	if (read_frame(&packet, trampoline_word(ctx, 0))) {
+		if (what->type == TRACE_PROGRAM_ENTRY)
+			meet_frame(&packet, what);
+		else
+			leave_frame(&packet, what);
+	}
+	give_back(packet.scratch, SCRATCH_PROGRAM);
+	return 0;
+}
+
+SEC("?fentry")
+int xdp_entry(const u64 *ctx)
+{
+	struct emission what = {.type = TRACE_PROGRAM_ENTRY, .flags = TRACE_IS_FRAME, .program_id = PROGRAM_ID};
+
+	return look_at_frame(ctx, &what);
+}
+
 SEC("?fexit")
 int xdp_exit(const u64 *ctx)
 {
@@ -529,15 +542,6 @@ int xdp_exit(const u64 *ctx)
 		.program_id = PROGRAM_ID,
 		.verdict = read_word((u64)ctx + RETURN_OFFSET),
 	};
-	struct packet packet = {.ctx = (void *)ctx, .is_frame = true};
 
-	if (!is_on())
-		return 0;
-	packet.scratch = take_scratch(SCRATCH_PROGRAM);
-	if (!packet.scratch)
-		return 0;
-	if (read_frame(&packet, trampoline_word(ctx, 0)))
-		leave_frame(&packet, &what);
-	give_back(packet.scratch, SCRATCH_PROGRAM);
-	return 0;
+	return look_at_frame(ctx, &what);
 }

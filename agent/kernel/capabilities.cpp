@@ -18,7 +18,7 @@ constexpr Needed kNeeded[] = {
     {CAP_PERFMON, "CAP_PERFMON", "no probe can be attached and no kernel memory read: no tracing"},
     {CAP_SYSLOG, "CAP_SYSLOG", "kernel addresses stay hidden: functions and drop locations cannot be found or named"},
     {CAP_NET_ADMIN, "CAP_NET_ADMIN",
-     "BPF programs of TC cannot be traced, which takes CAP_SYS_ADMIN; kernel functions can"},
+     "BPF programs of TC and XDP cannot be traced, which takes CAP_SYS_ADMIN; kernel functions can"},
 };
 
 // Before 5.8 (2c78ee898d8f, 980737282232) one capability stood for these.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "kernel/btf_types.h"
 #include "kernel/kallsyms.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/per_cpu.h"
@@ -33,6 +34,14 @@ std::vector<latency_code> udp_readers(const Kallsyms& symbols) {
       readers.push_back({.begins = address, .bytes = 0});
   });
   return readers;
+}
+
+// Whether UDP is done with a datagram where it was read. Since v6.18 the CPU that received it is, at some later time;
+// what waits for that left `softnet_data` in the same release, where v5.19 had put it.
+bool frees_where_read(const btf& types) {
+  const BtfTypes catalogue{types};
+  const auto softnet = catalogue.find(TypeTag::Struct, "softnet_data");
+  return softnet && catalogue.member(*softnet, "defer_list");
 }
 
 // A slot for each CPU: as large as the value, which is a whole number of words.
@@ -81,8 +90,10 @@ Result<LatencyObject> LatencyObject::load(const HostRoot& host) {
   const bool tells_delivery = btf__find_by_name_kind(types.get(), "btf_trace_sk_data_ready", BTF_KIND_TYPEDEF) > 0;
   raw->rodata->has_data_ready = tells_delivery;
   bpf_program__set_autoload(raw->progs.latency_deliver, tells_delivery);
-  const auto readers = udp_readers(TRY(Kallsyms::read(host)));
-  bpf_program__set_autoload(raw->progs.latency_consume, tells_delivery && !readers.empty());
+  std::vector<latency_code> readers;
+  if (tells_delivery && frees_where_read(*types))
+    readers = udp_readers(TRY(Kallsyms::read(host)));
+  bpf_program__set_autoload(raw->progs.latency_consume, !readers.empty());
   std::ranges::copy(readers, std::begin(raw->rodata->udp_readers));
   if (const int err = latency_bpf::load(raw.get()))
     return fail(-err, "time packets: load the BPF programs");

@@ -10,6 +10,19 @@
 #include "patterns.skel.h"
 
 namespace skbtrail {
+namespace {
+
+Result<> try_tracing(int program) {
+  constexpr bpf_insn kDoNothing[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+  };
+  const auto target = TRY(describe_program(program));
+  (void)TRY(attach_to_program(target, BPF_TRACE_FENTRY, kDoNothing));
+  return {};
+}
+
+}  // namespace
 
 void ProgramPatterns::Destroy::operator()(patterns_bpf* raw) const {
   patterns_bpf::destroy(raw);
@@ -26,7 +39,9 @@ Result<ProgramPatterns> ProgramPatterns::load() {
     return fail(err, "open the patterns of BPF programs");
   if (const int err = patterns_bpf::load(raw.get()))
     return fail(-err, "load the patterns of BPF programs");
-  return ProgramPatterns{std::move(raw)};
+  ProgramPatterns patterns{std::move(raw)};
+  TRY(try_tracing(patterns.fd(ProgramKind::Tc)));
+  return patterns;
 }
 
 int ProgramPatterns::fd(ProgramKind kind) const {
@@ -43,17 +58,6 @@ std::string_view ProgramPatterns::function(ProgramKind kind) {
     case ProgramKind::Xdp: return "skbtrail_xdp";
   }
   std::abort();
-}
-
-Result<> try_tracing_programs() {
-  constexpr bpf_insn kDoNothing[] = {
-      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
-      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
-  };
-  const auto patterns = TRY(ProgramPatterns::load());
-  const auto target = TRY(describe_program(patterns.fd(ProgramKind::Tc)));
-  (void)TRY(attach_to_program(target, BPF_TRACE_FENTRY, kDoNothing));
-  return {};
 }
 
 }  // namespace skbtrail

@@ -13,6 +13,7 @@ namespace skbtrail {
 
 class ProgramPatterns final {
 public:
+  // Fails where this kernel lets no BPF program be traced, with what it said: one of them is, for a moment.
   static Result<ProgramPatterns> load();
 
   ProgramPatterns(ProgramPatterns&&) noexcept;
@@ -30,8 +31,5 @@ private:
 
   std::unique_ptr<patterns_bpf, Destroy> raw_;
 };
-
-// Whether this kernel lets BPF programs be traced at all. ENOTSUP, with what it said.
-Result<> try_tracing_programs();
 
 }  // namespace skbtrail

@@ -7,7 +7,6 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -182,17 +181,25 @@ struct PadContent {
   std::span<const bpf_insn> code;  // empty: the pad is never run
 };
 
-std::array<PadContent, 6> pad_contents(const TracerSettings& settings) {
-  return {PadContent{PadKind::L2, settings.filter_l2},        PadContent{PadKind::L3, settings.filter_l3},
-          PadContent{PadKind::TunnelL2, settings.tunnel_l2},  PadContent{PadKind::TunnelL3, settings.tunnel_l3},
-          PadContent{PadKind::Fields, settings.field_filter}, PadContent{PadKind::Values, settings.values}};
+using PadContents = std::array<PadContent, 6>;
+
+PadContents pad_contents(const TracerSettings& settings, std::span<const bpf_insn> fields,
+                         std::span<const bpf_insn> values) {
+  return {PadContent{PadKind::L2, settings.filter_l2},
+          PadContent{PadKind::L3, settings.filter_l3},
+          PadContent{PadKind::TunnelL2, settings.tunnel_l2},
+          PadContent{PadKind::TunnelL3, settings.tunnel_l3},
+          PadContent{PadKind::Fields, fields},
+          PadContent{PadKind::Values, values}};
 }
 
-// The same of programs that look at XDP programs, whose packets are no skb.
-std::array<PadContent, 6> frame_pad_contents(const TracerSettings& settings) {
-  return {PadContent{PadKind::L2, settings.filter_l2},       PadContent{PadKind::L3, settings.filter_l3},
-          PadContent{PadKind::TunnelL2, settings.tunnel_l2}, PadContent{PadKind::TunnelL3, settings.tunnel_l3},
-          PadContent{PadKind::Fields, settings.xdp_filter},  PadContent{PadKind::Values, settings.xdp_values}};
+PadContents skb_pad_contents(const TracerSettings& settings) {
+  return pad_contents(settings, settings.field_filter, settings.values);
+}
+
+// Of programs that look at XDP programs, whose packets are no skb.
+PadContents frame_pad_contents(const TracerSettings& settings) {
+  return pad_contents(settings, settings.xdp_filter, settings.xdp_values);
 }
 
 PadRoom room_for(const TracerSettings& settings) {
@@ -200,7 +207,7 @@ PadRoom room_for(const TracerSettings& settings) {
     return std::ranges::all_of(
         contents, [](const PadContent& content) { return fits(content.kind, PadRoom::Small, content.code); });
   };
-  return all_fit(pad_contents(settings)) && all_fit(frame_pad_contents(settings)) ? PadRoom::Small : PadRoom::Roomy;
+  return all_fit(skb_pad_contents(settings)) && all_fit(frame_pad_contents(settings)) ? PadRoom::Small : PadRoom::Roomy;
 }
 
 Result<> splice(bpf_program* program, PadRoom room, std::span<const PadContent> contents) {
@@ -214,7 +221,7 @@ Result<> splice(bpf_program* program, PadRoom room, std::span<const PadContent> 
 
 Result<> splice_expressions(const tracer_bpf& raw, const TracerSettings& settings) {
   const auto room = room_for(settings);
-  const auto contents = pad_contents(settings);
+  const auto contents = skb_pad_contents(settings);
   const auto frame_contents = frame_pad_contents(settings);
   if (bpf_program__autoload(raw.progs.xdp_entry)) {
     TRY(splice(raw.progs.xdp_entry, room, frame_contents));
@@ -320,11 +327,8 @@ Result<TracerObject> TracerObject::load(const TracerSettings& settings, const Pr
   TRY(size_maps(*raw, settings, addresses));
   select_programs(*raw, plan);
   select_move_programs(*raw, plan);
-  std::optional<ProgramPatterns> patterns;  // needed until all is loaded
-  if (!settings.programs.empty()) {
-    patterns = TRY(ProgramPatterns::load());
-    TRY(select_watchers(*raw, settings, *patterns));
-  }
+  if (settings.patterns)
+    TRY(select_watchers(*raw, settings, *settings.patterns));
   TRY(splice_expressions(*raw, settings));
   if (plan.move_backend == MoveBackend::Session)
     TRY(write_kfunc_calls(raw->progs.moves_session, settings.session));

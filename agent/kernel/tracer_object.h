@@ -24,6 +24,8 @@ struct tracer_bpf;
 
 namespace skbtrail {
 
+class ProgramPatterns;
+
 // How far behind the start of its function a kprobe finds the instruction pointer: on x86-64 the byte of its int3.
 #if defined(__x86_64__)
 inline constexpr std::uint32_t kIpSkip = 1;
@@ -60,10 +62,11 @@ struct TracerSettings {
   bool capture_shared = false;  // a copy of its skb_shared_info
   std::uint32_t snaplen = 0;    // packet bytes in each record; a multiple of 8, at most TRACE_MAX_SNAPLEN
   bool has_budget = false;
-  std::set<ProgramKind> programs = {};   // BPF programs of these kinds are traced
-  bool follow_packets = true;            // off for drops only: each drop is a packet of its own
-  std::uint32_t ring_bytes = 16U << 20;  // a power of two, at least a page
-  std::uint32_t max_packets = 16384;     // followed at once
+  std::set<ProgramKind> programs = {};        // BPF programs of these kinds are traced
+  const ProgramPatterns* patterns = nullptr;  // for these; needed until the object is loaded
+  bool follow_packets = true;                 // off for drops only: each drop is a packet of its own
+  std::uint32_t ring_bytes = 16U << 20;       // a power of two, at least a page
+  std::uint32_t max_packets = 16384;          // followed at once
 };
 
 // Owned by one thread. Destruction unloads programs and maps that no attachment holds any more.

@@ -44,7 +44,7 @@ Result<> PathLatency::end(Time now, const PodView& pods) {
 
 void PathLatency::adapt(std::uint64_t times) {
   if (times < kManyTimes / 4)
-    one_in_ = std::max(one_in_ / 2, 1U);
+    one_in_ = std::max(one_in_ / 4, 1U);
   // At once as many fewer as there were too many: each slice of a busy node costs.
   for (; times >= kManyTimes && one_in_ < kMaxOneIn; times /= 2)
     one_in_ *= 2;

@@ -21,10 +21,10 @@ public:
   using Time = SliceSchedule::Time;
 
   // After so many times in a slice, or more, the next one times as many fewer packets; after less than a quarter of
-  // them, twice as many. It begins in between, so that a busy node does not pay for finding out.
+  // them, four times as many. It begins with few, so that a busy node does not pay for finding out.
   static constexpr std::uint64_t kManyTimes = 20'000;
   static constexpr std::uint32_t kMaxOneIn = 256;
-  static constexpr std::uint32_t kFirstOneIn = 8;
+  static constexpr std::uint32_t kFirstOneIn = 64;
 
   // `percent` of the time, 1 to 100. The budget must outlive this.
   static Result<PathLatency> start(const HostRoot& host, std::uint64_t percent, const std::string& node,

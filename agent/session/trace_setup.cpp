@@ -201,14 +201,6 @@ Result<FieldExpressions> compile_fields(const TraceSpec& spec, const btf& vmlinu
   };
 }
 
-// Why BPF programs cannot be traced; empty when they can, or when nobody asked for it.
-std::string programs_refused(const TraceSpec& spec) {
-  if (spec.programs.empty())
-    return {};
-  const auto trial = try_tracing_programs();
-  return trial ? std::string() : trial.error().message;
-}
-
 // A trampoline shows no return address: the caller is found in the stack.
 bool needs_stack_for_caller(const TraceSpec& spec, const ProbePlan& plan) {
   return spec.caller && plan.backend == Backend::FentryMulti;
@@ -272,9 +264,11 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   settings.capture_skb = dumps.needs_skb();
   settings.capture_shared = dumps.shared.has_value();
   settings.capture_stack = settings.capture_stack || needs_stack_for_caller(spec, *plan);
-  auto refused = programs_refused(spec);
-  if (refused.empty())
+  auto patterns = spec.programs.empty() ? std::nullopt : std::optional(ProgramPatterns::load());
+  if (patterns && *patterns) {
     settings.programs = spec.programs;
+    settings.patterns = &**patterns;
+  }
   auto tracer = TRY(load_tracer(settings, *plan));
   TRY(tracer.describe(*plan));
   return PreparedTrace{
@@ -287,7 +281,7 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
       .plan = std::move(plan),
       .tracer = std::move(tracer),
       .tracefs = find_tracefs(host),
-      .programs_refused = std::move(refused),
+      .programs_refused = patterns && !*patterns ? patterns->error().message : std::string(),
   };
 }
 

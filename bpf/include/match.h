@@ -83,14 +83,22 @@ static __always_inline void set_filter_input(struct scratch *scratch, u32 offset
 	forget_knowledge();
 }
 
+/* What a filter judges that begins with the network header at `offset`. */
+static __always_inline bool show_l3(const struct packet *packet, u32 offset)
+{
+	struct scratch *scratch = packet->scratch;
+
+	if (bpf_probe_read_kernel(scratch->window, TRACE_WINDOW_BYTES, packet->copy->head + offset))
+		return false;
+	set_filter_input(scratch, offset, 0);
+	return true;
+}
+
 static __always_inline bool match_l3(const struct packet *packet)
 {
 	struct scratch *scratch = packet->scratch;
 
-	if (bpf_probe_read_kernel(scratch->window, TRACE_WINDOW_BYTES, packet->copy->head + scratch->l3.offset))
-		return false;
-	set_filter_input(scratch, scratch->l3.offset, 0);
-	return RUN_FILTER(FILTER_PAD_L3, scratch);
+	return show_l3(packet, scratch->l3.offset) && RUN_FILTER(FILTER_PAD_L3, scratch);
 }
 
 /* Where the frame begins in memory, from head; 0: there is no link layer (yet). */
@@ -246,13 +254,9 @@ static __always_inline bool match_inner_l2(const struct packet *packet)
 static __always_inline bool match_inner_l3(const struct packet *packet)
 {
 	struct scratch *scratch = packet->scratch;
-	const u32 start = scratch->inner.l3.offset;
 
-	if (!is_ip(scratch->inner.l3.protocol) ||
-	    bpf_probe_read_kernel(scratch->window, TRACE_WINDOW_BYTES, packet->copy->head + start))
-		return false;
-	set_filter_input(scratch, start, 0);
-	return RUN_FILTER(TUNNEL_PAD_L3, scratch);
+	return is_ip(scratch->inner.l3.protocol) && show_l3(packet, scratch->inner.l3.offset) &&
+	       RUN_FILTER(TUNNEL_PAD_L3, scratch);
 }
 
 /* As pwru has it: what no tunnel carries is not judged. */
@@ -276,14 +280,19 @@ static __always_inline bool match_tunnel(const struct packet *packet)
 }
 #endif
 
-/* Needs read_packet() before. */
+/*
+ * Needs read_packet() or read_frame() before. Whoever asks for a condition on skbs alone means packets that have one,
+ * and the other way round.
+ */
 static __always_inline bool match(const struct packet *packet)
 {
-	if (match_xdp_fields && !match_fields)
+	const bool by_fields = packet->is_frame ? match_xdp_fields : match_fields;
+
+	if (!by_fields && (match_fields || match_xdp_fields))
 		return false;
 	if (!match_owner(packet->copy) || !match_bytes(packet) || !match_tunnel(packet))
 		return false;
-	return !match_fields || RUN_EXPRESSION(FIELDS_PAD, packet->scratch, packet->scratch->call.skb);
+	return !by_fields || RUN_EXPRESSION(FIELDS_PAD, packet->scratch, packet->scratch->call.skb);
 }
 
 #endif /* SKBTRAIL_MATCH_H */

@@ -128,16 +128,6 @@ static __always_inline struct frame *sent_here(const struct packet *packet)
 	return NULL;
 }
 
-/* Whoever asks for a condition on skbs alone means packets that have one, and the other way round. */
-static __always_inline bool match_frame(const struct packet *packet)
-{
-	if (match_fields && !match_xdp_fields)
-		return false;
-	if (!match_owner(packet->copy) || !match_bytes(packet) || !match_tunnel(packet))
-		return false;
-	return !match_xdp_fields || RUN_EXPRESSION(FIELDS_PAD, packet->scratch, packet->scratch->call.skb);
-}
-
 static __always_inline struct trace_followed *keep_frame(const struct packet *packet,
 							 const struct trace_followed *identity, bool decided)
 {

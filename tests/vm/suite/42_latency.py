@@ -177,7 +177,7 @@ def main():
         lab.finish()
     network = PodNetwork()
     with Runtime() as runtime, lab.Agent("--cri", runtime.socket, "--latency-percent", 100) as agent:
-        # One packet in eight to begin with; each slice with little in it doubles that.
+        # One packet in 64 to begin with; each slice with little in it times four as many.
         lab.wait_until(lambda: value_of(agent.scrape(), SAMPLED) == 1, 6 * SLICE)
         runtime.publish([said("lat", network.netns, POD)])
         lab.wait_until(lambda: any(sample.name == "skbtrail_pods" and value for sample, value in agent.scrape().items()),
