@@ -113,6 +113,7 @@ std::chrono::milliseconds SessionController::turn_safely(SessionControl& control
 // Nothing is decided from half of a picture.
 std::chrono::milliseconds SessionController::turn(SessionControl& control) {
   log_troubles();
+  outage_.look(told_troubles_.empty(), Clock::now());
   if (!is_current())
     return std::chrono::seconds(1);
   const auto stored = store_.all();
@@ -120,13 +121,13 @@ std::chrono::milliseconds SessionController::turn(SessionControl& control) {
   const NodeSessions::Turn turn{.stored = stored, .client = client_, .now = now, .now_s = endpoint_->now_s()};
   sessions_->reconcile(turn, control);
   const auto patience = sessions_->write(turn);
-  leader_.look({.stored = stored, .now = now, .now_s = turn.now_s});
-  lead(stored, now, turn.now_s);
-  return std::min(patience, leader_.next_look({.stored = stored, .now = now, .now_s = turn.now_s}));
+  const SessionLeader::Turn leading{.stored = stored, .now = now, .now_s = turn.now_s, .outage = outage_.length(now)};
+  leader_.look(leading);
+  lead(leading);
+  return std::min(patience, leader_.next_look(leading));
 }
 
-void SessionController::lead(const StoredSessions& stored, Clock::time_point now, std::int64_t now_s) {
-  const SessionLeader::Turn turn{.stored = stored, .now = now, .now_s = now_s};
+void SessionController::lead(const SessionLeader::Turn& turn) {
   const bool is_leader = lease_->is_leader();
   if (is_leader)
     leader_.lead(turn, client_);

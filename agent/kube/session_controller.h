@@ -14,9 +14,11 @@
 #include "kube/leader_lease.h"
 #include "kube/list_watch.h"
 #include "kube/node_sessions.h"
+#include "kube/outage.h"
 #include "kube/request_thread.h"
 #include "kube/session_leader.h"
 #include "kube/session_store.h"
+#include "kube/session_summary.h"
 #include "session/session_control.h"
 
 namespace skbtrail {
@@ -57,7 +59,7 @@ private:
   void run(SessionControl& control);
   std::chrono::milliseconds turn(SessionControl& control);
   std::chrono::milliseconds turn_safely(SessionControl& control);
-  void lead(const StoredSessions& stored, Clock::time_point now, std::int64_t now_s);
+  void lead(const SessionLeader::Turn& turn);
   void log_troubles();
   void wake();
   std::unique_ptr<ListWatch> watch(SessionKind kind);
@@ -69,6 +71,7 @@ private:
   std::unique_ptr<NodeSessions> sessions_;
   SessionLeader leader_;
   std::vector<std::string> told_troubles_;
+  Outage outage_{kOverdue};
   mutable std::mutex mutex_;
   std::condition_variable woken_;
   bool is_awake_ = true;

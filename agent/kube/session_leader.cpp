@@ -82,7 +82,7 @@ bool SessionLeader::should_try(const Turn& turn) {
   std::map<std::string, Clock::time_point> undone;
   bool should = false;
   for (const auto& [key, session] : turn.stored) {
-    const auto wanted = summary_of(*session, turn.now_s);
+    const auto wanted = summary_of(*session, turn.now_s, turn.outage);
     const bool is_done =
         session->is_leaving || (says_the_same(wanted, session->overall) && !is_to_be_deleted(*session, turn));
     if (is_done)
@@ -102,7 +102,7 @@ bool SessionLeader::has_work(const Turn& turn) const {
   return std::ranges::any_of(turn.stored, [&](const auto& one) {
     const auto& session = *one.second;
     return !session.is_leaving && (!session.is_finished() || is_to_be_deleted(session, turn) ||
-                                   !says_the_same(summary_of(session, turn.now_s), session.overall));
+                                   !says_the_same(summary_of(session, turn.now_s, turn.outage), session.overall));
   });
 }
 
@@ -111,7 +111,7 @@ std::chrono::milliseconds SessionLeader::next_look(const Turn& turn) const {
   for (const auto& [key, session] : turn.stored) {
     if (session->is_leaving)
       continue;
-    if (!session->is_finished() || !says_the_same(summary_of(*session, turn.now_s), session->overall))
+    if (!session->is_finished() || !says_the_same(summary_of(*session, turn.now_s, turn.outage), session->overall))
       return kSoon;
     if (const auto left = until_deleted(*session, turn); left < kAtRest)
       next = std::min<std::chrono::milliseconds>(next, left);
@@ -157,7 +157,7 @@ Result<> SessionLeader::lead_one(const StoredSession& session, const Turn& turn,
     return {};
   if (is_to_be_deleted(session, turn))
     return delete_ended(session, client);
-  const auto wanted = summary_of(session, turn.now_s);
+  const auto wanted = summary_of(session, turn.now_s, turn.outage);
   const auto told = told_.find(session.uid);
   if (says_the_same(wanted, session.overall))
     return {};
@@ -171,7 +171,7 @@ Result<> SessionLeader::lead_one(const StoredSession& session, const Turn& turn,
 }
 
 Result<> SessionLeader::close_overdue(const StoredSession& session, const Turn& turn, ApiClient& client) {
-  for (const auto& node : overdue_nodes(session, turn.now_s)) {
+  for (const auto& node : overdue_nodes(session, turn.now_s - turn.outage.count())) {
     const auto words = overdue_words(session.entry_of(node)->status);
     const json entry = {{"node", node},
                         {"phase", name_of(SessionPhase::Failed)},

@@ -29,7 +29,8 @@ public:
   struct Turn {
     const StoredSessions& stored;
     Clock::time_point now;
-    std::int64_t now_s = 0;  // Unix time of the API server
+    std::int64_t now_s = 0;            // Unix time of the API server
+    std::chrono::seconds outage = {};  // in which nodes could not tell of anything
   };
   // At each turn, before what follows, by leaders and others: notes what has ended since the last one.
   void look(const Turn& turn);

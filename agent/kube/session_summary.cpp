@@ -30,10 +30,10 @@ struct Counts {
   std::size_t running() const { return of(SessionPhase::Running); }
 };
 
-Counts count(const StoredSession& session, std::int64_t now_s) {
+Counts count(const StoredSession& session, std::int64_t heard_s) {
   Counts counts{.all = session.nodes.size()};
   for (const auto& entry : session.nodes) {
-    const auto phase = is_overdue(entry.status, session, now_s) ? SessionPhase::Failed : entry.status.phase;
+    const auto phase = is_overdue(entry.status, session, heard_s) ? SessionPhase::Failed : entry.status.phase;
     ++counts.by_phase[static_cast<std::size_t>(phase)];
   }
   return counts;
@@ -45,13 +45,14 @@ SessionPhase final_phase(const Counts& counts) {
   return counts.of(SessionPhase::Failed) > 0 ? SessionPhase::Failed : SessionPhase::Expired;
 }
 
-SessionPhase phase_of(const StoredSession& session, const Counts& counts, bool has_started, std::int64_t now_s) {
+SessionPhase phase_of(const StoredSession& session, const Counts& counts, bool has_started, std::int64_t now_s,
+                      std::int64_t heard_s) {
   if (session.is_finished())
     return *session.overall.phase;
   const auto unfinished = has_started ? SessionPhase::Running : SessionPhase::Pending;
   if (counts.all == 0) {
     const auto last = session.created_s + (session.duration() + kSettle).count();
-    return now_s < last ? SessionPhase::Pending : SessionPhase::Expired;
+    return heard_s < last ? SessionPhase::Pending : SessionPhase::Expired;
   }
   if (counts.running() + counts.waiting() > 0)
     return counts.running() > 0 ? SessionPhase::Running : unfinished;
@@ -82,10 +83,10 @@ std::string counted(const Counts& counts) {
 }
 
 // Why nodes wait or have failed, as many of them as there is room for.
-std::string reasons(const StoredSession& session, std::int64_t now_s) {
+std::string reasons(const StoredSession& session, std::int64_t heard_s) {
   std::string text;
   for (const auto& entry : session.nodes) {
-    const bool overdue = is_overdue(entry.status, session, now_s);
+    const bool overdue = is_overdue(entry.status, session, heard_s);
     const bool is_well = entry.status.phase == SessionPhase::Running || entry.status.phase == SessionPhase::Completed;
     if (!overdue && (is_well || entry.status.message.empty()))
       continue;
@@ -97,9 +98,9 @@ std::string reasons(const StoredSession& session, std::int64_t now_s) {
   return text;
 }
 
-std::string message_of(const StoredSession& session, const Counts& counts, SessionPhase phase, std::int64_t now_s) {
+std::string message_of(const StoredSession& session, const Counts& counts, SessionPhase phase, std::int64_t heard_s) {
   if (counts.all > 0)
-    return counted(counts) + reasons(session, now_s);
+    return counted(counts) + reasons(session, heard_s);
   return phase == SessionPhase::Pending ? "no node has one of its pods yet"
                                         : "its time is over, and no node had one of its pods";
 }
@@ -126,8 +127,9 @@ std::string overdue_words(const NodeStatus& status) {
   return status.phase == SessionPhase::Pending ? "did not report when its turn came" : "has not told of its end";
 }
 
-OverallStatus summary_of(const StoredSession& session, std::int64_t now_s) {
-  const auto counts = count(session, now_s);
+OverallStatus summary_of(const StoredSession& session, std::int64_t now_s, std::chrono::seconds outage) {
+  const auto heard_s = now_s - outage.count();
+  const auto counts = count(session, heard_s);
   OverallStatus overall{.generation = session.generation, .nodes = counts.all};
   for (const auto& entry : session.nodes) {
     overall.packets += entry.status.packets;
@@ -137,10 +139,10 @@ OverallStatus summary_of(const StoredSession& session, std::int64_t now_s) {
     if (started != 0 && (overall.started_s == 0 || started < overall.started_s))
       overall.started_s = started;
   }
-  overall.phase = phase_of(session, counts, overall.started_s != 0, now_s);
+  overall.phase = phase_of(session, counts, overall.started_s != 0, now_s, heard_s);
   if (is_final(*overall.phase))
     overall.ended_s = end_of(session, now_s);
-  const auto message = message_of(session, counts, *overall.phase, now_s);
+  const auto message = message_of(session, counts, *overall.phase, heard_s);
   overall.conditions = {condition(session, "Ready", overall.phase == SessionPhase::Running, now_s),
                         condition(session, "Complete", overall.phase == SessionPhase::Completed, now_s)};
   for (auto& one : overall.conditions) {

@@ -24,8 +24,9 @@ std::vector<std::string> overdue_nodes(const StoredSession& session, std::int64_
 // What is said of one.
 std::string overdue_words(const NodeStatus& status);
 
-// `status` as it should be now. A session that has ended does not begin again; its sums may still grow.
-OverallStatus summary_of(const StoredSession& session, std::int64_t now_s);
+// `status` as it should be now. A session that has ended does not begin again; its sums may still grow. `outage`: for
+// so long until now nodes could not tell of anything, and are not late for that.
+OverallStatus summary_of(const StoredSession& session, std::int64_t now_s, std::chrono::seconds outage = {});
 
 // Of a session that has ended: how long it is kept after that.
 std::chrono::seconds kept_for(const StoredSession& session);

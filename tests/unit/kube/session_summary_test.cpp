@@ -65,6 +65,14 @@ TEST_CASE("a node that never tells of its end has failed, and the session ends w
   CHECK(summary.conditions[0].message == "2 nodes: 1 Completed, 1 Failed; n1: has not told of its end");
 }
 
+TEST_CASE("a node that could not tell of its end is not late for that") {
+  const auto stored = stored_session({entry("n1", SessionPhase::Running, kCreated)});
+  const auto during = summary_of(stored, kCreated + 100, std::chrono::seconds(10));
+  CHECK(during.phase == SessionPhase::Running);
+  CHECK(during.conditions[0].message == "1 node: 1 Running");
+  CHECK(summary_of(stored, kCreated + 101, std::chrono::seconds(10)).phase == SessionPhase::Failed);
+}
+
 TEST_CASE("sums are those of all nodes, and grow after the end; the phase does not change any more") {
   auto stored = stored_session({entry("n1", SessionPhase::Completed, kCreated, kCreated + 60),
                                 entry("n2", SessionPhase::Completed, kCreated, kCreated + 60)});
