@@ -222,7 +222,8 @@ class Agent:
 
     def own_lines(self):
         """Its own log, where that is JSON."""
-        return [json.loads(line) for line in self.out.read_text().splitlines() if '"type":"agent"' in line]
+        whole = self.out.read_text().rpartition("\n")[0]  # the last one may still be written
+        return [json.loads(line) for line in whole.splitlines() if '"type":"agent"' in line]
 
     def requests(self, **labels):
         return self.metric("skbtrail_kube_requests_total", **labels)

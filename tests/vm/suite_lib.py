@@ -442,7 +442,8 @@ class Agent:
 
     def lines(self):
         """Its log until now: events of sessions, changes of phases, and what was asked of it."""
-        return [json.loads(line) for line in pathlib.Path(self._stdout.name).read_text().splitlines()]
+        whole = pathlib.Path(self._stdout.name).read_text().rpartition("\n")[0]  # the last one may still be written
+        return [json.loads(line) for line in whole.splitlines()]
 
     def page(self, accept="text/plain"):
         """What is served now; may be as old as a second."""
