@@ -171,7 +171,7 @@ Result<> SessionLeader::lead_one(const StoredSession& session, const Turn& turn,
 }
 
 Result<> SessionLeader::close_overdue(const StoredSession& session, const Turn& turn, ApiClient& client) {
-  for (const auto& node : overdue_nodes(session, turn.now_s - turn.outage.count())) {
+  for (const auto& node : overdue_nodes(session, turn.now_s, turn.outage)) {
     const auto words = overdue_words(session.entry_of(node)->status);
     const json entry = {{"node", node},
                         {"phase", name_of(SessionPhase::Failed)},

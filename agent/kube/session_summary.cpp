@@ -11,14 +11,15 @@ namespace {
 constexpr std::size_t kMaxMessage = 1024;
 constexpr std::chrono::hours kForEver{24 * 365};
 
-// Whatever a node's clock says, it does not begin before the session was made, nor later than this.
-bool is_overdue(const NodeStatus& status, const StoredSession& session, std::int64_t now_s) {
+// `heard_s`: until when nodes could tell. Whatever a node's clock says, it does not begin before the session was made,
+// nor later than this.
+bool is_overdue(const NodeStatus& status, const StoredSession& session, std::int64_t heard_s) {
   const std::chrono::seconds longest = kLongestInLine;
   const auto last_start = session.created_s + longest.count();
   if (status.phase == SessionPhase::Pending)
-    return now_s > last_start + session.duration().count();
+    return heard_s > last_start + session.duration().count();
   const auto started = status.started_s == 0 ? last_start : std::clamp(status.started_s, session.created_s, last_start);
-  return status.phase == SessionPhase::Running && now_s > started + (session.duration() + kOverdue).count();
+  return status.phase == SessionPhase::Running && heard_s > started + (session.duration() + kOverdue).count();
 }
 
 struct Counts {
@@ -115,10 +116,10 @@ SessionCondition condition(const StoredSession& session, std::string type, bool 
 
 }  // namespace
 
-std::vector<std::string> overdue_nodes(const StoredSession& session, std::int64_t now_s) {
+std::vector<std::string> overdue_nodes(const StoredSession& session, std::int64_t now_s, std::chrono::seconds outage) {
   std::vector<std::string> nodes;
   for (const auto& entry : session.nodes)
-    if (is_overdue(entry.status, session, now_s))
+    if (is_overdue(entry.status, session, now_s - outage.count()))
       nodes.push_back(entry.node);
   return nodes;
 }

@@ -19,13 +19,15 @@ constexpr std::chrono::seconds kOverdue{30};
 // before it are of an hour at most.
 constexpr std::chrono::minutes kLongestInLine{65};
 
-// Nodes that should have told of their end, or of their turn and end, and have not. `now_s`: Unix time.
-std::vector<std::string> overdue_nodes(const StoredSession& session, std::int64_t now_s);
+// Nodes that should have told of their end, or of their turn and end, and have not. `now_s`: Unix time. `outage`: for
+// so long until now nodes could not tell of anything, and are not late for that.
+std::vector<std::string> overdue_nodes(const StoredSession& session, std::int64_t now_s,
+                                       std::chrono::seconds outage = {});
 // What is said of one.
 std::string overdue_words(const NodeStatus& status);
 
-// `status` as it should be now. A session that has ended does not begin again; its sums may still grow. `outage`: for
-// so long until now nodes could not tell of anything, and are not late for that.
+// `status` as it should be now. A session that has ended does not begin again; its sums may still grow. `outage` as
+// above.
 OverallStatus summary_of(const StoredSession& session, std::int64_t now_s, std::chrono::seconds outage = {});
 
 // Of a session that has ended: how long it is kept after that.

@@ -70,6 +70,7 @@ TEST_CASE("a node that could not tell of its end is not late for that") {
   const auto during = summary_of(stored, kCreated + 100, std::chrono::seconds(10));
   CHECK(during.phase == SessionPhase::Running);
   CHECK(during.conditions[0].message == "1 node: 1 Running");
+  CHECK(overdue_nodes(stored, kCreated + 100, std::chrono::seconds(10)).empty());
   CHECK(summary_of(stored, kCreated + 101, std::chrono::seconds(10)).phase == SessionPhase::Failed);
 }
 
