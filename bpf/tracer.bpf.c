@@ -14,6 +14,7 @@
 #include "packet.h"
 #include "match.h"
 #include "follow.h"
+#include "handled.h"
 #include "xdp.h"
 #include "emit.h"
 
@@ -79,6 +80,13 @@ static __always_inline bool is_frame(u64 head)
 	return track_xdp && find_frame(head);
 }
 
+/* From here on to the return of the function, this packet is being handled; 0: one that is not followed. */
+static __always_inline void handle(const struct call *call, u64 head)
+{
+	if (track_stack && call->sp)
+		note_handling(call->sp, call->return_slot, head);
+}
+
 /* Second tier: report the hit if the packet is followed, else nothing. */
 static __always_inline int follow(const void *ctx, const struct call *call, enum scratch_kind kind,
 				  const struct emission *what)
@@ -87,10 +95,15 @@ static __always_inline int follow(const void *ctx, const struct call *call, enum
 	const u64 head = head_of(call->skb);
 	struct trace_followed *entry = find_followed(head);
 
-	if ((!entry && !is_frame(head)) || !is_on())
+	if (!entry && !is_frame(head)) {
+		handle(call, 0);
+		return 0;
+	}
+	if (!is_on())
 		return 0;
 	if (entry && !belongs(entry, call)) {
 		forget(head);
+		handle(call, 0);
 		return 0;
 	}
 	packet.scratch = take_scratch(kind);
@@ -105,6 +118,7 @@ static __always_inline int follow(const void *ctx, const struct call *call, enum
 		}
 		if (entry) {
 			emit(&packet, entry, &step);
+			handle(call, head);
 			apply_role(entry, &packet);
 		}
 	}
@@ -156,6 +170,7 @@ static __always_inline int enter(void *ctx, const struct call *call, enum scratc
 	if (!packet.scratch)
 		return 0;
 	entry = meet(&packet, call, &what);
+	handle(call, entry ? (u64)packet.copy->head : 0);
 	if (entry)
 		apply_role(entry, &packet);
 	return 0;
@@ -173,6 +188,8 @@ static __always_inline bool kprobe_call(struct pt_regs *ctx, struct call *call)
 		.skb = skb_argument(function, kprobe_argument(ctx, function->argument)),
 		.head_stolen = (u8)kprobe_argument(ctx, 1),
 		.caller = capture_caller ? return_address(ctx) : 0,
+		.sp = track_stack ? stack_pointer(ctx) : 0,
+		.return_slot = track_stack ? return_slot(ctx) : 0,
 		.role = function->role,
 		.silent = function->silent,
 	};
@@ -193,7 +210,36 @@ int follow_kprobe(struct pt_regs *ctx)
 	const struct emission hop = {.type = TRACE_HOP};
 	struct call call;
 
-	return anything_known() && kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop) : 0;
+	return (anything_known() || track_stack) && kprobe_call(ctx, &call) ?
+		       follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop) :
+		       0;
+}
+
+/* Functions that take no packet: reported when they are called while a followed one is handled. */
+SEC("?kprobe")
+int beside_kprobe(struct pt_regs *ctx)
+{
+	const struct emission what = {.type = TRACE_HOP, .flags = TRACE_BY_STACK | TRACE_IS_CALL};
+	struct packet packet = {.ctx = ctx, .is_call = true};
+	const struct handling *handling;
+
+	if (!is_on())
+		return 0;
+	handling = find_handling(stack_pointer(ctx));
+	if (!handling)
+		return 0;
+	packet.scratch = my_scratch(SCRATCH_BESIDE);
+	if (!packet.scratch)
+		return 0;
+	packet.copy = (const struct sk_buff *)packet.scratch->skb;	/* zeros */
+	packet.scratch->call = (struct call){
+		.address = kprobe_function(ctx),
+		.caller = capture_caller ? return_address(ctx) : 0,
+	};
+	packet.scratch->transient = handling->identity;
+	packet.scratch->transient.next_flags = 0;
+	emit(&packet, &packet.scratch->transient, &what);
+	return 0;
 }
 
 /*
@@ -294,7 +340,7 @@ __noinline int child_of(u64 parent_skb, u64 child_skb)
 		return 0;
 	parent = find_followed(head_of(parent_skb));
 	if (parent && !parent->dying_skb)
-		follow_child(child_skb, parent);
+		follow_child(child_skb, parent, 0);
 	return 0;
 }
 
@@ -325,6 +371,12 @@ __noinline int fragments_of(u64 datagram)
 	return children_of(datagram, (u64)BPF_CORE_READ(shared, frag_list));
 }
 
+/* What is handled outlives what is followed: a packet may be freed before another one is made of it. */
+static __always_inline bool anything_handled(void)
+{
+	return track_stack || anything_followed();
+}
+
 /*
  * v6.10, one kprobe.session for all functions that hand an identity on. A call is watched to its return only if its
  * packet is followed. The agent sets the attach type, which libbpf 1.1 does not know.
@@ -336,12 +388,18 @@ int moves_session(struct pt_regs *ctx)
 	const struct trace_function *function;
 	u64 *cookie, skb;
 
-	if (!anything_followed())
+	if (!anything_handled())
 		return 1;
 	function = bpf_map_lookup_elem(&functions, &address);
 	cookie = session_cookie(ctx);
 	if (!function || !cookie)
 		return 1;
+	if (function->move == TRACE_MOVE_BORN) {
+		if (!session_is_return(ctx))
+			return !handling_number(stack_pointer(ctx));
+		born_on_stack(return_value(ctx), stack_pointer(ctx));
+		return 0;
+	}
 	if (session_is_return(ctx)) {
 		skb = *cookie;
 		if (function->move == TRACE_MOVE_EXPANDED)
@@ -394,6 +452,25 @@ AT_RETURN(ip_frag_next, 2, child_of)
 AT_RETURN(ip6_frag_next, 2, child_of)
 AT_RETURN(skb_segment, 2, children_of)
 #undef AT_RETURN
+
+/* A trampoline shows no registers. What it was called with lies on the stack, as far in as it is itself. */
+static __always_inline u64 trampoline_stack(const u64 *ctx)
+{
+	const u64 *volatile held = ctx;
+
+	return read_word((u64)&held);
+}
+
+#define AT_BIRTH(function, arguments)                                                             \
+	SEC("?fexit/" #function)                                                                  \
+	int fexit_##function(const u64 *ctx)                                                      \
+	{                                                                                         \
+		return born_on_stack(trampoline_word(ctx, arguments), trampoline_stack(ctx));     \
+	}
+
+AT_BIRTH(__alloc_skb, 4)
+AT_BIRTH(build_skb, 2)
+#undef AT_BIRTH
 
 SEC("?fexit/pskb_expand_head")
 int fexit_pskb_expand_head(const u64 *ctx)

@@ -14,6 +14,7 @@ constexpr std::uint64_t kMaxRing = 1U << 30;
 constexpr std::chrono::hours kMaxDuration{168};
 constexpr std::uint32_t kMaxSnaplen = 16384;
 constexpr std::size_t kMaxPods = 64;
+constexpr std::size_t kMostOtherFunctions = 256;
 constexpr std::uint32_t kMaxPackets = 1U << 20;
 constexpr std::uint32_t kMaxNetnsName = 255;
 constexpr std::uint64_t kMaxFileMegabytes = 1U << 20;
@@ -60,6 +61,18 @@ void declare_what(CLI::App& command, TraceOptions& options) {
   command
       .add_flag("--filter-track-skb", options.filter_track_skb,
                 "Keep following a packet that no longer matches; always on, taken for pwru's users")
+      ->group(group);
+  command
+      .add_flag("--filter-track-skb-by-stackid", options.filter_track_skb_by_stackid,
+                "Also follow packets that the kernel makes while it handles a followed one, such as answers and errors")
+      ->group(group);
+  command
+      .add_option(
+          "--filter-non-skb-funcs", options.filter_non_skb_funcs,
+          "Also these functions, which take no packet, when they are called while a followed one is handled; by "
+          "comma")
+      ->delimiter(',')
+      ->allow_extra_args(false)  // what follows is the filter
       ->group(group);
   command
       .add_flag("--filter-trace-tc", options.filter_trace_tc,
@@ -277,6 +290,22 @@ Result<std::set<ProgramKind>> programs_of(const TraceOptions& options) {
   return programs;
 }
 
+Result<> set_stack_tracking(const TraceOptions& options, TraceSpec& spec) {
+  spec.other_functions = options.filter_non_skb_funcs;
+  spec.track_stack = options.filter_track_skb_by_stackid || !spec.other_functions.empty();
+  const std::string flag = spec.other_functions.empty() ? "--filter-track-skb-by-stackid" : "--filter-non-skb-funcs";
+  if (spec.other_functions.size() > kMostOtherFunctions)
+    return refuse(EINVAL, flag + ": " + std::to_string(spec.other_functions.size()) +
+                              " functions are too many; at most " + std::to_string(kMostOtherFunctions) +
+                              " can be named");
+  if (spec.track_stack && options.probes == "drops")
+    return refuse(EINVAL, flag + ": with --probes drops no packet is followed; use --probes path or all");
+  if (spec.track_stack && spec.backend == Backend::FentryMulti)
+    return refuse(EINVAL, flag + ": it needs registers, which --backend " + options.backend +
+                              " does not show; use kprobe.multi or kprobe");
+  return {};
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words)
@@ -328,6 +357,7 @@ Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& hos
     spec.snaplen = (options.snaplen + 7) / 8 * 8;
   if (!options.backend.empty())
     spec.backend = backend_from_name(options.backend);
+  TRY(set_stack_tracking(options, spec));
   if (!options.filter_mark.empty())
     spec.mark = TRY(of_flag("--filter-mark", parse_mark(options.filter_mark)));
   spec.duration = TRY(of_flag("--duration", parse_duration(options.duration)));

@@ -30,6 +30,8 @@ struct TraceOptions {
   std::string filter_tunnel_pcap_l3;
   std::vector<std::string> output_skb_metadata;
   bool filter_track_skb = true;
+  bool filter_track_skb_by_stackid = false;
+  std::vector<std::string> filter_non_skb_funcs;
   bool filter_trace_tc = false;
   bool filter_trace_xdp = false;
   std::string filter_xdp_expr;

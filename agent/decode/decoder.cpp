@@ -110,6 +110,8 @@ std::string_view text_of(const char (&bytes)[16]) {
 TrackedBy tracked_by(std::uint32_t flags) {
   if (flags & TRACE_FIRST)
     return TrackedBy::Filter;
+  if (flags & TRACE_BY_STACK)
+    return TrackedBy::Stack;
   return flags & TRACE_BY_XDP ? TrackedBy::Xdp : TrackedBy::Skb;
 }
 
@@ -132,6 +134,7 @@ void read_packet(const trace_record& raw, PacketEvent& event) {
   event.packet = {.head = raw.head, .born_ns = raw.born_ns};
   event.parent = known(raw, TRACE_HAS_PARENT, PacketId{.head = raw.parent_head, .born_ns = raw.parent_born});
   event.skb = raw.skb;
+  event.is_call = (raw.flags & TRACE_IS_CALL) != 0;
   event.mark = raw.mark;
   event.protocol = raw.protocol;
   event.length = raw.len;

@@ -117,6 +117,13 @@ private:
   UniqueFd perf_;
 };
 
+// As the trace names them, in the order of attaching: where packets are met comes last.
+constexpr std::string_view kTiers = "FNE";
+
+int program_of(char tier) {
+  return tier == 'E' ? kWorkerEntryFd : tier == 'F' ? kWorkerFollowFd : kWorkerBesideFd;
+}
+
 struct Probe {
   char tier = 'F';
   std::uint64_t address = 0;
@@ -149,7 +156,7 @@ public:
 
 private:
   static std::optional<Probe> parse(std::string_view line) {
-    if (line.size() < 3 || (line[0] != 'E' && line[0] != 'F'))
+    if (line.size() < 3 || kTiers.find(line[0]) == std::string_view::npos)
       return std::nullopt;
     Probe probe{.tier = line[0]};
     const auto [end, err] = std::from_chars(line.data() + 2, line.data() + line.size(), probe.address, 16);
@@ -214,7 +221,7 @@ private:
   }
 
   void attach(std::span<const Probe> probes) {
-    for (const char tier : {'F', 'E'}) {
+    for (const char tier : kTiers) {
       std::vector<std::uint64_t> addresses;
       for (const auto& probe : probes)
         if (probe.tier == tier)
@@ -228,7 +235,8 @@ private:
   }
 
   void attach_event(char tier, std::span<const std::uint64_t> addresses) {
-    ProbeEvent event{tracefs_, group_, std::string(1, tier == 'E' ? 'e' : 'f') + std::to_string(next_event_++)};
+    ProbeEvent event{tracefs_, group_,
+                     std::string(1, static_cast<char>(std::tolower(tier))) + std::to_string(next_event_++)};
     std::vector<std::uint64_t> defined;
     for (const auto address : addresses) {
       if (const auto done = event.define(base_symbol_ + "+" + hex(address - base_address_)))
@@ -238,7 +246,7 @@ private:
     }
     if (defined.empty())
       return;
-    const auto armed = event.arm(tier == 'E' ? kWorkerEntryFd : kWorkerFollowFd);
+    const auto armed = event.arm(program_of(tier));
     if (armed) {
       say("A " + std::to_string(defined.size()));
       events_.push_back(std::move(event));

@@ -11,7 +11,7 @@
 //
 // Protocol, text lines over one stream socket:
 //   to the worker    B SYMBOL ADDRESS        a symbol early in the kernel's table, and its address (hex)
-//                    E ADDRESS | F ADDRESS   a function of the entry or the follow tier
+//                    E ADDRESS               a function of the entry tier; F: of the follow tier; N: one beside these
 //                    .                       attach what was named since the last dot
 //                    (an empty line)         at the end, with descriptors of BPF links to close
 //   from the worker  P PID                   its process id
@@ -26,6 +26,7 @@ namespace skbtrail {
 inline constexpr int kWorkerSocketFd = 3;
 inline constexpr int kWorkerEntryFd = 4;
 inline constexpr int kWorkerFollowFd = 5;
+inline constexpr int kWorkerBesideFd = 6;         // open only if there are such functions
 inline constexpr unsigned kMostWorkerLinks = 64;  // the kernel takes 253 in one message
 
 // Name of the hidden subcommand that runs the worker.

@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <sstream>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
@@ -39,18 +41,22 @@ public:
   posix_spawnattr_t attributes;
 };
 
-Result<> spawn_worker(int socket, int entry, int follow, const std::string& tracefs) {
-  // First out of the way of the numbers the worker expects.
-  const UniqueFd high_socket{::fcntl(socket, F_DUPFD_CLOEXEC, 16)};
-  const UniqueFd high_entry{::fcntl(entry, F_DUPFD_CLOEXEC, 16)};
-  const UniqueFd high_follow{::fcntl(follow, F_DUPFD_CLOEXEC, 16)};
+// What the worker inherits, in the order of its numbers from kWorkerSocketFd on.
+using WorkerFiles = std::vector<int>;
+
+Result<> spawn_worker(const WorkerFiles& files, const std::string& tracefs) {
   SpawnActions actions;
   for (int fd = 0; fd <= 2; ++fd)
     ::posix_spawn_file_actions_addopen(&actions.files, fd, "/dev/null", O_RDWR, 0);
-  ::posix_spawn_file_actions_adddup2(&actions.files, high_socket.get(), kWorkerSocketFd);
-  ::posix_spawn_file_actions_adddup2(&actions.files, high_entry.get(), kWorkerEntryFd);
-  ::posix_spawn_file_actions_adddup2(&actions.files, high_follow.get(), kWorkerFollowFd);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions.files, kWorkerFollowFd + 1);
+  // First out of the way of the numbers the worker expects.
+  std::vector<UniqueFd> high;
+  high.reserve(files.size());
+  for (const int fd : files)
+    high.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 16));
+  int number = kWorkerSocketFd;
+  for (const auto& fd : high)
+    ::posix_spawn_file_actions_adddup2(&actions.files, fd.get(), number++);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions.files, number);
   std::string program = "skbtrail";
   std::string command = kWorkerCommand;
   std::string folder = tracefs;
@@ -69,6 +75,15 @@ Result<> spawn_worker(int socket, int entry, int follow, const std::string& trac
 }
 
 constexpr int kWaitMilliseconds = 200;
+
+char letter_of(Tier tier) {
+  switch (tier) {
+    case Tier::Entry: return 'E';
+    case Tier::Follow: return 'F';
+    case Tier::Beside: return 'N';
+  }
+  std::abort();
+}
 
 class WorkerProbes final : public AttachedProbes {
 public:
@@ -91,7 +106,7 @@ public:
       }
       for (const auto address : target.addresses) {
         std::array<char, 32> line{};
-        std::snprintf(line.data(), line.size(), "%c %llx\n", target.tier == Tier::Entry ? 'E' : 'F',
+        std::snprintf(line.data(), line.size(), "%c %llx\n", letter_of(target.tier),
                       static_cast<unsigned long long>(address));
         text += line.data();
         names_[address] = &target;
@@ -233,8 +248,11 @@ Result<std::unique_ptr<AttachedProbes>> attach_kprobes(TracerObject& tracer, con
   }
   UniqueFd ours{ends[0]};
   const UniqueFd theirs{ends[1]};
-  TRY(spawn_worker(theirs.get(), bpf_program__fd(tracer.program(Backend::Kprobe, Tier::Entry)),
-                   bpf_program__fd(tracer.program(Backend::Kprobe, Tier::Follow)), tracefs));
+  WorkerFiles files{theirs.get()};
+  for (const auto tier : {Tier::Entry, Tier::Follow, Tier::Beside})
+    if (const auto* program = tracer.program(Backend::Kprobe, tier))
+      files.push_back(bpf_program__fd(program));
+  TRY(spawn_worker(files, tracefs));
   auto probes = std::make_unique<WorkerProbes>(std::move(ours), links);
   TRY(probes->order(plan, base));
   TRY(probes->wait_for_path(stop));

@@ -37,6 +37,9 @@ struct Trampoline {
   bpf_program* decltype(tracer_bpf::progs)::*program;
 };
 
+// Kernel stacks on which followed packets are handled at one time; a third of a kilobyte each.
+constexpr std::uint32_t kHandledStacks = 4096;
+
 constexpr std::array kTrampolines = {
     Trampoline{"pskb_expand_head", &decltype(tracer_bpf::progs)::fexit_pskb_expand_head},
     Trampoline{"skb_copy", &decltype(tracer_bpf::progs)::fexit_skb_copy},
@@ -44,6 +47,8 @@ constexpr std::array kTrampolines = {
     Trampoline{"__pskb_copy_fclone", &decltype(tracer_bpf::progs)::fexit___pskb_copy_fclone},
     Trampoline{"ip_frag_next", &decltype(tracer_bpf::progs)::fexit_ip_frag_next},
     Trampoline{"ip6_frag_next", &decltype(tracer_bpf::progs)::fexit_ip6_frag_next},
+    Trampoline{"__alloc_skb", &decltype(tracer_bpf::progs)::fexit___alloc_skb},
+    Trampoline{"build_skb", &decltype(tracer_bpf::progs)::fexit_build_skb},
     Trampoline{"skb_segment", &decltype(tracer_bpf::progs)::fexit_skb_segment},
     Trampoline{"skb_copy_header", &decltype(tracer_bpf::progs)::fentry_skb_copy_header},
     Trampoline{"ip_do_fragment", &decltype(tracer_bpf::progs)::fentry_ip_do_fragment},
@@ -64,6 +69,7 @@ void write_settings(tracer_bpf& raw, const TracerSettings& settings) {
   rodata.match_xdp_fields = !settings.xdp_filter.empty();
   rodata.capture_xdp_values = !settings.xdp_values.empty();
   rodata.track_xdp = settings.programs.contains(ProgramKind::Xdp);
+  rodata.track_stack = settings.track_stack;
   rodata.match_netns = settings.netns_inum;
   rodata.match_ifindex = settings.ifindex;
   rodata.match_pods = settings.only_pods;
@@ -93,6 +99,9 @@ Result<> size_maps(const tracer_bpf& raw, const TracerSettings& settings, std::s
   if (settings.programs.contains(ProgramKind::Xdp))
     if (const int err = bpf_map__set_max_entries(raw.maps.frames, settings.max_packets))
       return fail(-err, "size map 'frames'");
+  if (settings.track_stack)
+    if (const int err = bpf_map__set_max_entries(raw.maps.handled_stacks, kHandledStacks))
+      return fail(-err, "size map 'handled_stacks'");
   if (settings.only_pods)
     if (const int err = bpf_map__set_max_entries(raw.maps.pod_scope, TracerObject::kMaxScope))
       return fail(-err, "size map 'pod_scope'");
@@ -119,6 +128,10 @@ void select_programs(const tracer_bpf& raw, const ProbePlan& plan) {
     bpf_program__set_type(program, BPF_PROG_TYPE_TRACING);
     bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kTraceFentryMulti));
   }
+  const bool beside_multi = uses(plan, Backend::KprobeMulti, Tier::Beside);
+  bpf_program__set_autoload(raw.progs.beside_kprobe, beside_multi || uses(plan, Backend::Kprobe, Tier::Beside));
+  if (beside_multi)
+    bpf_program__set_expected_attach_type(raw.progs.beside_kprobe, BPF_TRACE_KPROBE_MULTI);
   bpf_program__set_autoload(raw.progs.drop_skb, plan.drops);
 }
 
@@ -339,6 +352,8 @@ Result<TracerObject> TracerObject::load(const TracerSettings& settings, const Pr
 
 bpf_program* TracerObject::program(Backend backend, Tier tier) const {
   const auto& programs = raw_->progs;
+  if (tier == Tier::Beside)
+    return loaded(programs.beside_kprobe);
   if (backend == Backend::FentryMulti)
     return loaded(tier == Tier::Entry ? programs.entry_fentry : programs.follow_fentry);
   return loaded(tier == Tier::Entry ? programs.entry_kprobe : programs.follow_kprobe);

@@ -54,6 +54,7 @@ struct TracerSettings {
   std::uint32_t mark = 0;
   std::uint32_t mark_mask = 0;  // 0: any mark
   bool only_pods = false;       // only what set_scope() names, which at first is nothing
+  bool track_stack = false;     // see bpf/include/handled.h
   bool capture_tuple = true;
   bool capture_cgroup = false;
   bool capture_caller = false;

@@ -7,7 +7,8 @@
 
 namespace skbtrail {
 
-enum class SkbKind : std::uint8_t { Pointer, DoublePointer };
+// How a function takes a packet; values follow enum trace_skb_kind.
+enum class SkbKind : std::uint8_t { Pointer, DoublePointer, None };
 
 struct KernelFunction {
   std::string name;

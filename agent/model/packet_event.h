@@ -95,9 +95,9 @@ struct Frame {
 
 enum class EventType : std::uint8_t { Hop, Drop };
 
-// Why this event is there: the filter matched here, the packet is known by its data, or it is known from an XDP program
-// that had it before it had an skb.
-enum class TrackedBy : std::uint8_t { Filter, Skb, Xdp };
+// Why this event is there: the filter matched here, the packet is known by its data, it is known from an XDP program
+// that had it before it had an skb, or a followed packet was being handled on the stack where this happened.
+enum class TrackedBy : std::uint8_t { Filter, Skb, Xdp, Stack };
 
 // A BPF program that was handed the packet, or has decided about it.
 struct ProgramStep {
@@ -113,7 +113,8 @@ struct PacketEvent {
   std::optional<std::uint64_t> delta_ns;  // since this packet's previous event
   PacketId packet;
   std::optional<PacketId> parent;
-  std::uint64_t skb = 0;  // 0: an XDP program has the packet, it has no skb yet
+  std::uint64_t skb = 0;  // 0: an XDP program has the packet, it has no skb yet; or is_call
+  bool is_call = false;   // of a function that takes no packet: the packet is only known, nothing of it is told
   bool first = false;     // the filter matched here
   TrackedBy tracked_by = TrackedBy::Skb;
   std::uint64_t function_address = 0;

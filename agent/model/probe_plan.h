@@ -10,16 +10,17 @@
 
 namespace skbtrail {
 
-// Entry: the filter runs here. Follow: only packets already followed are reported.
-enum class Tier : std::uint8_t { Entry, Follow };
+// Entry: the filter runs here. Follow: only packets already followed are reported. Beside: it takes no packet, and is
+// reported when it is called while a followed one is handled.
+enum class Tier : std::uint8_t { Entry, Follow, Beside };
 
 // What a function does to a packet's identity; values follow enum trace_role.
 enum class Role : std::uint8_t { Plain, ReleaseData, FreeHead, FreeSkb, StealHead, ExpandHead };
 
 // What a function has done to a packet's identity when it returns; values follow enum trace_move.
-enum class Move : std::uint8_t { None, Expanded, Child, Children, Fragments, Copied };
+enum class Move : std::uint8_t { None, Expanded, Child, Children, Fragments, Copied, Born };
 
-// A function that hands identities on: it copies or cuts a packet, or gives it a new head.
+// A function that hands identities on: it copies or cuts a packet, gives it a new head, or makes one (Born).
 struct MoveTarget {
   std::string name = {};
   std::vector<std::uint64_t> addresses = {};
@@ -51,6 +52,7 @@ struct ProbePlan {
   bool drops = true;  // tracepoint kfree_skb
   MoveBackend move_backend = MoveBackend::None;
   std::vector<MoveTarget> moves = {};  // empty with MoveBackend::None
+  bool track_stack = false;            // what happens while a followed packet is handled belongs to it
 };
 
 }  // namespace skbtrail

@@ -41,11 +41,13 @@ struct TraceSpec {
   std::uint32_t netns_inum = 0;  // 0: any
   std::uint32_t ifindex = 0;     // 0: any
   MarkFilter mark = {};
-  std::set<ProgramKind> programs = {};    // BPF programs that are traced, too
-  bool pods = false;                      // name the pods of events
-  bool only_pods = false;                 // only packets of the pods that were asked for
-  std::optional<Backend> backend = {};    // absent: the best there is
-  std::vector<std::string> modules = {};  // beside vmlinux
+  bool track_stack = false;                       // packets that are made while a followed one is handled are followed
+  std::vector<std::string> other_functions = {};  // that take no packet; asks for track_stack, too
+  std::set<ProgramKind> programs = {};            // BPF programs that are traced, too
+  bool pods = false;                              // name the pods of events
+  bool only_pods = false;                         // only packets of the pods that were asked for
+  std::optional<Backend> backend = {};            // absent: the best there is
+  std::vector<std::string> modules = {};          // beside vmlinux
   bool all_modules = false;
   std::string kernel_btf = {};           // empty: the running kernel's
   std::chrono::nanoseconds duration{0};  // 0: until stopped

@@ -115,6 +115,9 @@ constexpr std::array kMoves = {
     NamedMove{"ip6_fragment", Move::Fragments},    NamedMove{"skb_copy_header", Move::Copied},
 };
 
+// All others that make a packet of nothing call one of these. Drivers have more of their own, for what they receive.
+constexpr std::array kBirths = {std::string_view{"__alloc_skb"}, std::string_view{"build_skb"}};
+
 }  // namespace
 
 std::span<const EntryPlace> entry_places() {
@@ -133,6 +136,10 @@ Role role_of(std::string_view name) {
 Move move_of(std::string_view name) {
   const auto* found = std::ranges::find(kMoves, name, &NamedMove::name);
   return found == kMoves.end() ? Move::None : found->move;
+}
+
+std::span<const std::string_view> birth_functions() {
+  return kBirths;
 }
 
 }  // namespace skbtrail

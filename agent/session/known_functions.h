@@ -26,4 +26,7 @@ Role role_of(std::string_view name);
 // Move::None for most.
 Move move_of(std::string_view name);
 
+// Functions that return a new packet (Move::Born).
+std::span<const std::string_view> birth_functions();
+
 }  // namespace skbtrail

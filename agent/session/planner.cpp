@@ -59,6 +59,19 @@ std::vector<MoveTarget> moves_of(const FunctionCatalogue& catalogue) {
   return moves;
 }
 
+// Of functions that take no packet.
+void add_others(const PlanFacts& facts, ProbePlan& plan) {
+  for (const auto& function : facts.others) {
+    auto target = target_of(function, facts.backend);
+    target.tier = Tier::Beside;
+    target.on_path = true;
+    plan.targets.push_back(std::move(target));
+  }
+  if (facts.moves != MoveBackend::None)
+    for (const auto& function : facts.births)
+      plan.moves.push_back({.name = function.name, .addresses = function.addresses, .move = Move::Born});
+}
+
 bool is_wanted(const ProbeTarget& target, const TraceSpec& spec) {
   switch (spec.probes) {
     case ProbeSet::All: return true;
@@ -131,6 +144,10 @@ Result<ProbePlan> plan_probes(const FunctionCatalogue& catalogue, const TraceSpe
   }
   if (reported == 0 && selected)
     return refuse(EINVAL, nothing_matches(catalogue, spec, selected));
+  if (spec.track_stack) {
+    plan.track_stack = true;
+    add_others(facts, plan);
+  }
   std::ranges::stable_partition(plan.targets, &ProbeTarget::on_path);
   return plan;
 }

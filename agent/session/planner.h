@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "model/kernel_function.h"
@@ -17,7 +18,9 @@ namespace skbtrail {
 struct PlanFacts {
   Backend backend = Backend::Kprobe;
   MoveBackend moves = MoveBackend::None;
-  bool kprobe_multi = false;  // takes what fentry.multi does not
+  bool kprobe_multi = false;                // takes what fentry.multi does not
+  std::vector<KernelFunction> births = {};  // return new packets; for spec.track_stack
+  std::vector<KernelFunction> others = {};  // take no packet; spec.other_functions, looked up
 };
 
 // `selected` says whether a function matches --filter-func; empty: all do. Fails with EINVAL when nothing would be

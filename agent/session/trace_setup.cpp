@@ -18,6 +18,8 @@
 #include "kernel/lockdown.h"
 #include "kernel/program_patterns.h"
 #include "kernel/skb_functions.h"
+#include "session/known_functions.h"
+#include "session/other_functions.h"
 #include "session/planner.h"
 
 namespace skbtrail {
@@ -106,8 +108,15 @@ bool probes_functions(const TraceSpec& spec) {
   return spec.probes != ProbeSet::Drops;
 }
 
+// Stacks are told apart by registers, which trampolines do not show.
+std::optional<Backend> wanted_backend(const TraceSpec& spec, const KernelFeatures& features) {
+  if (spec.backend || !spec.track_stack)
+    return spec.backend;
+  return features.kprobe_multi.available ? Backend::KprobeMulti : Backend::Kprobe;
+}
+
 Result<Backend> backend_for(const TraceSpec& spec, const KernelFeatures& features) {
-  auto chosen = choose_backend(features, spec.backend);
+  auto chosen = choose_backend(features, wanted_backend(spec, features));
   if (!chosen && !probes_functions(spec) && !spec.backend && features.ring_buffer.available)
     return Backend::Kprobe;  // of no function
   return chosen;
@@ -120,6 +129,18 @@ std::string find_tracefs(const HostRoot& host) {
   return host.path("/sys/kernel/tracing");
 }
 
+Result<> find_other_functions(const TraceSpec& spec, const FunctionCatalogue& catalogue,
+                              const FunctionListings& listings, PlanFacts& facts) {
+  facts.others = TRY(named_functions(spec.other_functions, catalogue, listings));
+  const std::vector<std::string> births(birth_functions().begin(), birth_functions().end());
+  facts.births = look_up_functions(births, listings).attachable;
+  if (spec.other_functions.empty() && (facts.moves == MoveBackend::None || facts.births.empty()))
+    return refuse(ENOTSUP,
+                  "packets that the kernel makes cannot be seen here (neither kprobe.session nor trampolines): leave "
+                  "--filter-track-skb-by-stackid out");
+  return {};
+}
+
 TracerSettings settings_for(const TraceSpec& spec, const KernelFeatures& features, CompiledFilter filter) {
   TracerSettings settings{
       .has_func_ip = features.function_ip.available,
@@ -130,6 +151,7 @@ TracerSettings settings_for(const TraceSpec& spec, const KernelFeatures& feature
       .mark = spec.mark.value,
       .mark_mask = spec.mark.mask,
       .only_pods = spec.only_pods,
+      .track_stack = spec.track_stack,
       .capture_tuple = spec.tuple,
       .capture_cgroup = spec.pods,
       .capture_caller = spec.caller,
@@ -246,11 +268,14 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
     catalogue = complete_catalogue(host, std::move(functions), std::move(probeable), *symbols);
   }
   const auto session = usable_session(spec, features, types.vmlinux());
-  const PlanFacts facts{
+  PlanFacts facts{
       .backend = TRY(std::move(backend)),
       .moves = move_backend(session, features),
       .kprobe_multi = features.kprobe_multi.available,
   };
+  if (spec.track_stack)
+    TRY(find_other_functions(
+        spec, catalogue, {.host = host, .symbols = *symbols, .traceable = *listing, .blacklist = *blacklist}, facts));
   auto plan = std::make_unique<ProbePlan>(TRY(plan_probes(catalogue, spec, facts, selected)));
   auto settings = settings_for(spec, features, std::move(filter));
   settings.own_btf_copy = types.copy();

@@ -139,6 +139,7 @@ std::string_view name_of(TrackedBy how) {
     case TrackedBy::Filter: return "filter";
     case TrackedBy::Skb: return "skb";
     case TrackedBy::Xdp: return "xdp";
+    case TrackedBy::Stack: return "stack";
   }
   std::abort();
 }
@@ -242,15 +243,20 @@ void put_context(TextBuffer& out, const PacketEvent& event) {
   put_pod(out, event.pod);
 }
 
+// What only an event with a packet at hand knows.
+std::optional<std::uint32_t> of_packet(const PacketEvent& event, std::uint32_t value) {
+  return event.is_call ? std::nullopt : std::optional(value);
+}
+
 void put_meta(TextBuffer& out, const PacketEvent& event) {
   out.put(",\"mark\":");
-  out.put_dec(event.mark);
+  put_optional(out, of_packet(event, event.mark));
   out.put(",\"proto\":");
   put_optional(out, event.protocol != 0 ? std::optional(event.protocol) : std::nullopt);
   out.put(",\"mtu\":");
   put_optional(out, event.mtu);
   out.put(",\"len\":");
-  out.put_dec(event.length);
+  put_optional(out, of_packet(event, event.length));
   if (event.vlan) {
     out.put(",\"vlan\":");
     out.put_dec(*event.vlan);

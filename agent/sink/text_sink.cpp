@@ -93,7 +93,7 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
     case ColumnKind::Pod: return put_pod(cell, event);
     case ColumnKind::Netns: return put_known(cell, event.netns);
     case ColumnKind::NetnsName: return cell.put(event.netns_name);
-    case ColumnKind::Mark: return cell.put_hex(event.mark);
+    case ColumnKind::Mark: return event.is_call ? void() : cell.put_hex(event.mark);
     case ColumnKind::Interface: return put_interface(cell, event);
     case ColumnKind::Protocol:
       if (event.protocol == 0)
@@ -101,7 +101,7 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
       cell.put("0x");
       return cell.put_hex(event.protocol, 4);
     case ColumnKind::Mtu: return put_known(cell, event.mtu);
-    case ColumnKind::Length: return cell.put_dec(event.length);
+    case ColumnKind::Length: return event.is_call ? void() : cell.put_dec(event.length);
     case ColumnKind::Values: return put_values(cell, event);
     case ColumnKind::ControlBlock:
       if (event.control_words)

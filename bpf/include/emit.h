@@ -5,6 +5,7 @@
 
 #include "count.h"
 #include "follow.h"
+#include "handled.h"
 #include "match.h"
 #include "packet.h"
 
@@ -33,6 +34,8 @@ struct {
 /* What may stand behind a record, in this order. Each is 0 or a size, and known to the verifier. */
 static __always_inline bool has_values(const struct packet *packet)
 {
+	if (packet->is_call)
+		return false;
 	return packet->is_frame ? capture_xdp_values : capture_values;
 }
 
@@ -41,9 +44,9 @@ static __always_inline u64 values_bytes(const struct packet *packet)
 	return has_values(packet) ? sizeof(struct trace_values) : 0;
 }
 
-static __always_inline u64 packet_bytes(void)
+static __always_inline u64 packet_bytes(const struct packet *packet)
 {
-	return capture_bytes ? sizeof(struct trace_bytes) + capture_bytes : 0;
+	return capture_bytes && !packet->is_call ? sizeof(struct trace_bytes) + capture_bytes : 0;
 }
 
 static __always_inline u32 skb_size(void)
@@ -70,10 +73,10 @@ static __always_inline u32 shared_room(void)
 	return capture_shared ? (shared_size() + 7) & ~7 : 0;
 }
 
-/* A frame has no skb to be dumped. */
+/* Nothing without an skb can be dumped. */
 static __always_inline bool has_dump(const struct packet *packet)
 {
-	return !packet->is_frame && (capture_skb || capture_shared);
+	return !packet->is_frame && !packet->is_call && (capture_skb || capture_shared);
 }
 
 static __always_inline u64 dump_bytes(const struct packet *packet)
@@ -167,7 +170,7 @@ static __always_inline void fill_record(struct trace_record *record, const struc
 
 	record->time_ns = bpf_ktime_get_ns();
 	entry->last_ns = record->time_ns;
-	record->skb = packet->is_frame ? 0 : call->skb;
+	record->skb = packet->is_frame || packet->is_call ? 0 : call->skb;
 	record->function = call->address;
 	record->caller = call->caller;
 	record->mark = copy->mark;
@@ -177,6 +180,8 @@ static __always_inline void fill_record(struct trace_record *record, const struc
 	record->pid = bpf_get_current_pid_tgid() >> 32;
 	(void)bpf_get_current_comm(record->comm, sizeof(record->comm));
 	fill_identity(record, entry);
+	if (packet->is_call)
+		return;
 	fill_device(record, copy);
 	fill_l3(record, packet);
 }
@@ -200,7 +205,7 @@ struct emission {
 
 static __always_inline u64 record_bytes(const struct packet *packet)
 {
-	return sizeof(struct trace_record) + values_bytes(packet) + packet_bytes() + dump_bytes(packet) + stack_bytes();
+	return sizeof(struct trace_record) + values_bytes(packet) + packet_bytes(packet) + dump_bytes(packet) + stack_bytes();
 }
 
 static __always_inline void fill_values(struct trace_record *record, const struct packet *packet)
@@ -242,7 +247,7 @@ static __always_inline void fill_bytes(struct trace_record *record, const struct
 
 static __always_inline void fill_dump(struct trace_record *record, const struct packet *packet)
 {
-	struct trace_dump *dump = (void *)(record + 1) + values_bytes(packet) + packet_bytes();
+	struct trace_dump *dump = (void *)(record + 1) + values_bytes(packet) + packet_bytes(packet);
 	const struct sk_buff *copy = packet->copy;
 
 	*dump = (struct trace_dump){.skb_room = skb_room(), .shared_room = shared_room()};
@@ -256,7 +261,7 @@ static __always_inline void fill_dump(struct trace_record *record, const struct 
 
 static __always_inline void fill_stack(struct trace_record *record, const struct packet *packet)
 {
-	void *stack = (void *)(record + 1) + values_bytes(packet) + packet_bytes() + dump_bytes(packet);
+	void *stack = (void *)(record + 1) + values_bytes(packet) + packet_bytes(packet) + dump_bytes(packet);
 	const long bytes = bpf_get_stack(packet->ctx, stack, STACK_BYTES, 0);
 
 	if (bytes > 0) {
@@ -288,13 +293,17 @@ static __always_inline void emit(const struct packet *packet, struct trace_follo
 	record->type = what->type;
 	record->size = record_bytes(packet);
 	record->flags = what->flags;
+	if (track_stack) {
+		record->flags |= (u32)entry->next_flags;
+		entry->next_flags = 0;
+	}
 	record->drop_reason = what->drop_reason;
 	record->program_id = what->program_id;
 	record->verdict = what->verdict;
 	fill_record(record, packet, entry);
 	if (has_values(packet))
 		fill_values(record, packet);
-	if (capture_bytes)
+	if (packet_bytes(packet))
 		fill_bytes(record, packet);
 	if (has_dump(packet))
 		fill_dump(record, packet);

@@ -98,8 +98,8 @@ static __always_inline bool is_followed(u64 head)
 	return entry != NULL;
 }
 
-/* `skb` was made from the packet `parent`: by copying, segmenting or fragmenting it. */
-static __always_inline void follow_child(u64 skb, const struct trace_followed *parent)
+/* `skb` was made from the packet `parent`: by copying, segmenting or fragmenting it, or while it was handled. */
+static __always_inline void follow_child(u64 skb, const struct trace_followed *parent, u64 next_flags)
 {
 	const u64 head = head_of(skb);
 	struct trace_followed identity = {
@@ -107,6 +107,7 @@ static __always_inline void follow_child(u64 skb, const struct trace_followed *p
 		.born_ns = bpf_ktime_get_ns(),
 		.parent_head = parent->head,
 		.parent_born = parent->born_ns,
+		.next_flags = next_flags,
 	};
 	struct trace_counters *mine = my_counters();
 

@@ -60,6 +60,8 @@ static __always_inline u64 instruction_pointer(const struct pt_regs *regs) { ret
 /* At function entry the return address lies on top of the stack, the seventh argument above it. */
 static __always_inline u64 return_address(const struct pt_regs *regs) { return read_word(regs->rsp); }
 #define STACK_ARGUMENTS_OFFSET 8
+/* Where it lies as long as the call lasts. */
+static __always_inline u64 return_slot(const struct pt_regs *regs) { return regs->rsp; }
 #elif defined(__TARGET_ARCH_arm64)
 /* What the kernel's struct pt_regs begins with; spelled out, so that it can be compiled on any machine. */
 struct user_pt_regs {
@@ -89,6 +91,8 @@ static __always_inline u64 stack_pointer(const struct pt_regs *regs) { return re
 static __always_inline u64 instruction_pointer(const struct pt_regs *regs) { return regs->pc; }
 static __always_inline u64 return_address(const struct pt_regs *regs) { return regs->regs[30]; }
 #define STACK_ARGUMENTS_OFFSET 0
+/* Nobody has put it anywhere yet: that of the caller lies behind its frame pointer, and lasts a little longer. */
+static __always_inline u64 return_slot(const struct pt_regs *regs) { return regs->regs[29] + 8; }
 #else
 #error "skbtrail knows the calling conventions of x86-64 and arm64 only"
 #endif

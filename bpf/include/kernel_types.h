@@ -162,6 +162,11 @@ struct sk_buff___6_1 {
 	__u8 vlan_present : 1;
 };
 
+/* A kernel stack. */
+union thread_union {
+	unsigned long stack[1];
+};
+
 struct nsproxy {
 	struct net *net_ns;
 };

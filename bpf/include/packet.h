@@ -13,6 +13,8 @@ struct call {
 	u64 address;
 	u64 skb;
 	u64 caller;		/* 0: not asked for */
+	u64 sp;			/* at its entry; 0: nobody will ask */
+	u64 return_slot;	/* where its return address lies */
 	u8 role;		/* enum trace_role */
 	u8 silent;
 	u8 head_stolen;		/* TRACE_ROLE_STEAL_HEAD only */
@@ -51,6 +53,7 @@ enum scratch_kind {
 	SCRATCH_FOLLOW_FENTRY,
 	SCRATCH_DROP,
 	SCRATCH_PROGRAM,
+	SCRATCH_BESIDE,
 	SCRATCH_KINDS,
 };
 
@@ -72,6 +75,7 @@ struct packet {
 	struct scratch *scratch;
 	const struct sk_buff *copy;
 	bool is_frame;		/* made up by read_frame() */
+	bool is_call;		/* of a function that takes no packet: nothing is known of it but its identity */
 };
 
 static __always_inline u64 head_of(u64 skb)

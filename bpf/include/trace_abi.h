@@ -6,7 +6,7 @@
 #ifndef SKBTRAIL_TRACE_ABI_H
 #define SKBTRAIL_TRACE_ABI_H
 
-#define TRACE_ABI_VERSION 3
+#define TRACE_ABI_VERSION 4
 
 #define TRACE_COMM_LEN 16	/* TASK_COMM_LEN */
 #define TRACE_IFNAME_LEN 16	/* IFNAMSIZ */
@@ -46,12 +46,15 @@ enum trace_record_flags {
 	TRACE_BY_XDP = 1 << 14,		/* the packet is known from an XDP program that had its frame */
 	TRACE_IS_FRAME = 1 << 15,	/* it is a frame without an skb: at an XDP program */
 	TRACE_HAS_DUMP = 1 << 16,	/* a struct trace_dump follows the record, its values and bytes, before any stack */
+	TRACE_BY_STACK = 1 << 17,	/* known because it happened on a stack where a followed packet was being handled */
+	TRACE_IS_CALL = 1 << 18,	/* a function was called that takes no packet: nothing of one is in the record */
 };
 
 /* How a probe reads its skb and what the function means for following. One entry per traced function. */
 enum trace_skb_kind {
 	TRACE_SKB_POINTER = 0,		/* struct sk_buff * */
 	TRACE_SKB_DOUBLE_POINTER = 1,	/* struct sk_buff ** */
+	TRACE_SKB_NONE = 2,		/* it takes none */
 };
 
 /* What a function does to the packet it takes; everything that ends or moves an identity. */
@@ -72,6 +75,7 @@ enum trace_move {
 	TRACE_MOVE_CHILDREN = 3,	/* skb_segment(): returns a list of them */
 	TRACE_MOVE_FRAGMENTS = 4,	/* ip_do_fragment(): parts the packets of its frag_list, so before it begins */
 	TRACE_MOVE_COPIED = 5,		/* skb_copy_header(new, old): new is a copy of old, so before it begins */
+	TRACE_MOVE_BORN = 6,		/* __alloc_skb(), ...: returns a packet made of nothing */
 };
 
 /* Value of the map `functions`; key: address of the function. */
@@ -106,6 +110,7 @@ struct trace_followed {
 	__u64 parent_born;
 	__u64 last_ns;		/* last hit, CLOCK_MONOTONIC */
 	__u64 dying_skb;	/* the skb that gave up the last reference to the head; 0 while it lives */
+	__u64 next_flags;	/* enum trace_record_flags of its next record, and of no other */
 };
 
 /* Why a hit of a followed packet was not delivered, or a packet was not followed. Index of `losses`. */

@@ -196,3 +196,23 @@ TEST_CASE("what tunnels carry and structs go into the spec") {
   CHECK(spec->tunnel_filter_l3 == "udp");
   CHECK((spec->skb_dump && spec->shared_dump && spec->control_words));
 }
+
+TEST_CASE("functions without a packet turn tracking by stack on") {
+  const auto spec = CommandLine({"--filter-non-skb-funcs", "fib_table_lookup,dst_release", "icmp"}).spec();
+  REQUIRE(spec);
+  CHECK(spec->track_stack);
+  CHECK(spec->other_functions == std::vector<std::string>{"fib_table_lookup", "dst_release"});
+  CHECK(spec->filter == "icmp");
+  CHECK_FALSE(CommandLine({"icmp"}).spec()->track_stack);
+}
+
+TEST_CASE("tracking by stack is refused where it cannot be") {
+  CHECK(complaint_of({"--filter-track-skb-by-stackid", "--probes", "drops"})
+            .starts_with("--filter-track-skb-by-stackid: with --probes drops"));
+  CHECK(complaint_of({"--filter-track-skb-by-stackid", "--backend", "fentry.multi"})
+            .starts_with("--filter-track-skb-by-stackid: it needs registers"));
+  std::string many = "f";
+  for (int number = 0; number < 256; ++number)
+    many += ",f" + std::to_string(number);
+  CHECK(complaint_of({"--filter-non-skb-funcs", many}).find("257 functions are too many") != std::string::npos);
+}

@@ -99,6 +99,12 @@ TEST_CASE("an event says why it is there") {
   auto born = a_record();
   born.raw.flags |= TRACE_BY_XDP;
   CHECK(bench.decoded(born).tracked_by == TrackedBy::Xdp);
+  auto made = a_record();
+  made.raw.flags |= TRACE_BY_STACK;
+  CHECK(bench.decoded(made).tracked_by == TrackedBy::Stack);
+  CHECK_FALSE(bench.decoded(made).is_call);
+  made.raw.flags |= TRACE_IS_CALL;
+  CHECK(bench.decoded(made).is_call);
 }
 
 TEST_CASE("values at XDP programs are those that were asked for there") {

@@ -197,3 +197,24 @@ TEST_CASE("functions of a layer and roles are found by their whole name") {
   CHECK(role_of("skb_release_data") == Role::ReleaseData);
   CHECK(role_of("skb_release") == Role::Plain);
 }
+
+TEST_CASE("functions without a packet are told beside the others, first of all, and births hand identities on") {
+  auto facts = kMulti;
+  facts.others = {function("fib_table_lookup")};
+  facts.births = {function("__alloc_skb")};
+  const auto made = plan({.track_stack = true, .other_functions = {"fib_table_lookup"}}, facts);
+  CHECK(made.track_stack);
+  const auto* beside = find(made, "fib_table_lookup");
+  REQUIRE(beside);
+  CHECK(beside->tier == Tier::Beside);
+  CHECK(beside->on_path);
+  CHECK(std::ranges::find(made.moves, "__alloc_skb", &MoveTarget::name)->move == Move::Born);
+  CHECK(plan({}, facts).targets.size() == 5);
+}
+
+TEST_CASE("without a way to see returns no births are planned") {
+  auto facts = kMulti;
+  facts.moves = MoveBackend::None;
+  facts.births = {function("__alloc_skb")};
+  CHECK(plan({.track_stack = true}, facts).moves.empty());
+}

@@ -195,6 +195,16 @@ TEST_CASE("an event says why it is there") {
   CHECK(written(builder).at("tracked_by") == "filter");
 }
 
+TEST_CASE("a call of a function without a packet tells nothing of one") {
+  auto builder = an_event();
+  builder.event().tracked_by = TrackedBy::Stack;
+  builder.event().is_call = true;
+  const json line = written(builder);
+  CHECK(line.at("tracked_by") == "stack");
+  CHECK(line.at("mark").is_null());
+  CHECK(line.at("len").is_null());
+}
+
 TEST_CASE("a tunnel is told with its inner tuple") {
   auto builder = an_event();
   builder.with_tcp(1, 2);

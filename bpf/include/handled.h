@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Step 3, follow, by stack: which packet a task or interrupt is handling right now. Whoever calls a traced function with
+ * a followed packet handles it until the function returns, and whatever runs deeper on the same kernel stack runs for
+ * it. There are no probes at returns: a call lasts as long as its return address lies where the call put it, on the part
+ * of the stack that is in use.
+ */
+#ifndef SKBTRAIL_HANDLED_H
+#define SKBTRAIL_HANDLED_H
+
+#include "follow.h"
+
+const volatile bool track_stack = false;
+
+#define USUAL_STACK_BYTES 16384	/* THREAD_SIZE of x86-64 and arm64 without KASAN; the stacks of interrupts are as large */
+#define HANDLED_AT_ONCE 4	/* of one stack: packets that are handled while another one is; a power of two */
+
+struct handling {
+	u64 sp;			/* at the entry of the function that was handed the packet */
+	u64 slot;		/* where its return address lies, ... */
+	u64 return_address;	/* ... which is this one */
+	struct trace_followed identity;	/* without a head: a packet that is not followed */
+};
+
+struct handled_stack {
+	u64 base;		/* the key: memory of this map is used again while somebody may look at it */
+	u64 count;
+	struct handling calls[HANDLED_AT_ONCE];	/* the outermost first */
+};
+
+/* By where a stack begins. Tasks end without a word: what is left of them makes room for those that come. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);		/* set by the agent, when packets are tracked by stack */
+	__type(key, u64);
+	__type(value, struct handled_stack);
+} handled_stacks SEC(".maps");
+
+/* A new entry of the above: too large for the stack of a program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct handled_stack);
+} empty_stack SEC(".maps");
+
+static __always_inline u64 stack_of(u64 sp)
+{
+	const u64 size = bpf_core_type_size(union thread_union);
+
+	return sp & ~((size ? size : USUAL_STACK_BYTES) - 1);
+}
+
+static __always_inline struct handled_stack *find_stack(u64 sp)
+{
+	const u64 base = stack_of(sp);
+	struct handled_stack *stack = bpf_map_lookup_elem(&handled_stacks, &base);
+
+	return stack && stack->base == base ? stack : NULL;
+}
+
+/* Has this call not returned, seen from `sp`? */
+static __always_inline bool lasts(const struct handling *call, u64 sp)
+{
+	return call->sp > sp && read_word(call->slot) == call->return_address;
+}
+
+/* How many of the calls on this stack last: all up to the innermost one that does. */
+static __always_inline u64 count_lasting(const struct handled_stack *stack, u64 sp)
+{
+	u64 count = stack->count;
+
+#pragma unroll
+	for (int i = HANDLED_AT_ONCE; i > 0; i--)
+		if (count == (u64)i && !lasts(&stack->calls[i - 1], sp))
+			count = i - 1;
+	return count;
+}
+
+/* Number of the innermost call on this stack that handles a followed packet, from 1; 0: none does. */
+__noinline int handling_number(u64 sp)
+{
+	const struct handled_stack *stack = find_stack(sp);
+
+	return stack ? count_lasting(stack, sp) : 0;
+}
+
+/* NULL: what runs on this stack handles no followed packet, or right now another one. Good until the program ends. */
+static __always_inline struct handling *find_handling(u64 sp)
+{
+	const int number = handling_number(sp);
+	struct handled_stack *stack = number > 0 ? find_stack(sp) : NULL;
+	struct handling *call = stack ? &stack->calls[(number - 1) & (HANDLED_AT_ONCE - 1)] : NULL;
+
+	return call && call->identity.head ? call : NULL;
+}
+
+/* NULL: a packet that is not followed. */
+static __always_inline bool same_packet(const struct trace_followed *handled, const struct trace_followed *entry)
+{
+	if (!entry)
+		return !handled->head;
+	return handled->head == entry->head && handled->born_ns == entry->born_ns;
+}
+
+static __always_inline struct handled_stack *new_stack(u64 sp)
+{
+	const u32 zero = 0;
+	const u64 base = stack_of(sp);
+	const struct handled_stack *empty = bpf_map_lookup_elem(&empty_stack, &zero);
+	struct handled_stack *stack;
+
+	if (!empty || bpf_map_update_elem(&handled_stacks, &base, empty, BPF_ANY))
+		return NULL;
+	stack = bpf_map_lookup_elem(&handled_stacks, &base);
+	if (stack)
+		stack->base = base;
+	return stack;
+}
+
+/*
+ * From here to its return the function that was entered at `sp` handles the packet whose head is `head`. 0: one that is
+ * not followed; whatever happens meanwhile happens for that one.
+ */
+__noinline int note_handling(u64 sp, u64 slot, u64 head)
+{
+	const struct trace_followed *entry = head ? find_followed(head) : NULL;
+	struct handled_stack *stack = find_stack(sp);
+	struct handling *call;
+	u64 count;
+
+	if (!entry && (head || !stack))
+		return 0;
+	if (!stack)
+		stack = new_stack(sp);
+	if (!stack) {
+		count_loss(TRACE_LOSS_TRACKING);
+		return 0;
+	}
+	count = count_lasting(stack, sp);
+	stack->count = count;
+	/* Deeper calls with the same packet say nothing new, and calls for others matter only within. */
+	if (count > 0 ? same_packet(&stack->calls[(count - 1) & (HANDLED_AT_ONCE - 1)].identity, entry) : !entry)
+		return 0;
+	/* The innermost one makes room: those around it last longer. */
+	if (count >= HANDLED_AT_ONCE)
+		count = HANDLED_AT_ONCE - 1;
+	call = &stack->calls[count & (HANDLED_AT_ONCE - 1)];
+	call->sp = sp;
+	call->slot = slot;
+	call->return_address = read_word(slot);
+	if (entry)
+		call->identity = *entry;
+	else
+		call->identity.head = 0;
+	stack->count = count + 1;
+	return 0;
+}
+
+/* The kernel has made an skb while it handled a followed packet: what is made of one packet belongs to it. */
+__noinline int born_on_stack(u64 skb, u64 sp)
+{
+	const struct handling *call = skb ? find_handling(sp) : NULL;
+
+	if (call)
+		follow_child(skb, &call->identity, TRACE_BY_STACK);
+	return 0;
+}
+
+#endif /* SKBTRAIL_HANDLED_H */
