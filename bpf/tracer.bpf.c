@@ -80,6 +80,23 @@ static __always_inline bool is_frame(u64 head)
 	return track_xdp && find_frame(head);
 }
 
+/*
+ * Global functions take numbers, but the verifier knows that the words of a trampoline's context are packets: read as
+ * memory, they are numbers.
+ */
+static __always_inline u64 trampoline_word(const u64 *ctx, u32 position)
+{
+	return read_word((u64)(ctx + position));
+}
+
+/* A trampoline shows no registers. Its context lies on the stack, as long as the function runs that it is for. */
+static __always_inline u64 trampoline_stack(const u64 *ctx)
+{
+	const u64 *volatile held = ctx;
+
+	return read_word((u64)&held);
+}
+
 /* From here on to the return of the function, this packet is being handled; 0: one that is not followed. */
 static __always_inline void handle(const struct call *call, u64 head)
 {
@@ -118,7 +135,8 @@ static __always_inline int follow(const void *ctx, const struct call *call, enum
 		}
 		if (entry) {
 			emit(&packet, entry, &step);
-			handle(call, head);
+			if (what->type == TRACE_HOP)
+				handle(call, head);
 			apply_role(entry, &packet);
 		}
 	}
@@ -215,26 +233,59 @@ int follow_kprobe(struct pt_regs *ctx)
 		       0;
 }
 
+/* Machine code of the BPF programs that are traced, by address. The agent keeps it, and says how much there is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);		/* set by the agent, when helpers are traced */
+	__type(key, u32);
+	__type(value, struct trace_program_text);
+} program_texts SEC(".maps");
+__u32 program_text_count = 0;
+
+#define SEARCH_STEPS 14		/* 2^14 texts */
+
+__noinline int in_program(u64 address)
+{
+	u32 low = 0, high = *(volatile u32 *)&program_text_count;
+
+	for (int i = 0; i < SEARCH_STEPS && low < high; i++) {
+		u32 middle = low + (high - low) / 2;
+		const struct trace_program_text *text = bpf_map_lookup_elem(&program_texts, &middle);
+
+		if (!text)
+			return 0;
+		if (address >= text->start && address < text->end)
+			return 1;
+		if (address < text->start)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return 0;
+}
+
 /* Functions that take no packet: reported when they are called while a followed one is handled. */
 SEC("?kprobe")
 int beside_kprobe(struct pt_regs *ctx)
 {
 	const struct emission what = {.type = TRACE_HOP, .flags = TRACE_BY_STACK | TRACE_IS_CALL};
 	struct packet packet = {.ctx = ctx, .is_call = true};
+	const u64 address = kprobe_function(ctx);
+	const struct trace_function *function = bpf_map_lookup_elem(&functions, &address);
 	const struct handling *handling;
 
-	if (!is_on())
+	if (!function || !is_on())
 		return 0;
 	handling = find_handling(stack_pointer(ctx));
-	if (!handling)
+	if (!handling || (function->by_program && !in_program(return_address(ctx))))
 		return 0;
 	packet.scratch = my_scratch(SCRATCH_BESIDE);
 	if (!packet.scratch)
 		return 0;
 	packet.copy = (const struct sk_buff *)packet.scratch->skb;	/* zeros */
 	packet.scratch->call = (struct call){
-		.address = kprobe_function(ctx),
-		.caller = capture_caller ? return_address(ctx) : 0,
+		.address = address,
+		.caller = capture_caller || function->by_program ? return_address(ctx) : 0,
 	};
 	packet.scratch->transient = handling->identity;
 	packet.scratch->transient.next_flags = 0;
@@ -425,14 +476,7 @@ int moves_session(struct pt_regs *ctx)
 	return 0;
 }
 
-/*
- * The same before v6.10: a trampoline for each. Global functions take numbers, but the verifier knows that the words of
- * this context are packets: read as memory, they are numbers.
- */
-static __always_inline u64 trampoline_word(const u64 *ctx, u32 position)
-{
-	return read_word((u64)(ctx + position));
-}
+/* The same before v6.10: a trampoline for each. */
 
 /* fexit finds the return value behind the arguments. */
 #define AT_RETURN(function, arguments, what)                                                      \
@@ -452,14 +496,6 @@ AT_RETURN(ip_frag_next, 2, child_of)
 AT_RETURN(ip6_frag_next, 2, child_of)
 AT_RETURN(skb_segment, 2, children_of)
 #undef AT_RETURN
-
-/* A trampoline shows no registers. What it was called with lies on the stack, as far in as it is itself. */
-static __always_inline u64 trampoline_stack(const u64 *ctx)
-{
-	const u64 *volatile held = ctx;
-
-	return read_word((u64)&held);
-}
 
 #define AT_BIRTH(function, arguments)                                                             \
 	SEC("?fexit/" #function)                                                                  \
@@ -522,11 +558,25 @@ int fentry_ip6_fragment(const u64 *ctx)
  */
 #define RETURN_OFFSET NUMBER_OF_COPY("0x1b7a0021")
 
+static __always_inline struct call program_call(const u64 *ctx)
+{
+	const u64 place = track_stack ? trampoline_stack(ctx) : 0;
+
+	return (struct call){.skb = trampoline_word(ctx, 0), .sp = place, .return_slot = place, .role = TRACE_ROLE_PLAIN};
+}
+
+/* Its first word, by which handling is told to last, may stay where it is after the program's end. */
+static __always_inline void leave_program(const u64 *ctx)
+{
+	if (track_stack)
+		end_handling(trampoline_stack(ctx));
+}
+
 SEC("?fentry")
 int tc_entry(const u64 *ctx)
 {
 	struct emission what = {.type = TRACE_PROGRAM_ENTRY, .program_id = PROGRAM_ID};
-	const struct call call = {.skb = trampoline_word(ctx, 0), .role = TRACE_ROLE_PLAIN};
+	const struct call call = program_call(ctx);
 	struct packet packet = {.ctx = (void *)ctx};
 
 	if (!is_on())
@@ -534,7 +584,7 @@ int tc_entry(const u64 *ctx)
 	packet.scratch = take_scratch(SCRATCH_PROGRAM);
 	if (!packet.scratch)
 		return 0;
-	(void)meet(&packet, &call, &what);
+	handle(&call, meet(&packet, &call, &what) ? (u64)packet.copy->head : 0);
 	give_back(packet.scratch, SCRATCH_PROGRAM);
 	return 0;
 }
@@ -549,10 +599,12 @@ int tc_exit(const u64 *ctx)
 	};
 	const struct call call = {.skb = trampoline_word(ctx, 0), .role = TRACE_ROLE_PLAIN};
 
+	leave_program(ctx);
 	return anything_known() ? follow(ctx, &call, SCRATCH_PROGRAM, &what) : 0;
 }
 
-static __always_inline void meet_frame(struct packet *packet, struct emission *what)
+/* Whether it is followed now. */
+static __always_inline bool meet_frame(struct packet *packet, struct emission *what)
 {
 	struct trace_followed *entry = skb_of_frame(packet);
 	struct frame *frame = entry ? NULL : sent_here(packet);
@@ -566,6 +618,7 @@ static __always_inline void meet_frame(struct packet *packet, struct emission *w
 	}
 	if (entry)
 		emit(packet, entry, what);
+	return entry != NULL;
 }
 
 static __always_inline void leave_frame(struct packet *packet, struct emission *what)
@@ -587,16 +640,22 @@ static __always_inline int look_at_frame(const u64 *ctx, struct emission *what)
 {
 	struct packet packet = {.ctx = (void *)ctx, .is_frame = true};
 
+	if (what->type == TRACE_PROGRAM_EXIT)
+		leave_program(ctx);
 	if (!is_on())
 		return 0;
 	packet.scratch = take_scratch(SCRATCH_PROGRAM);
 	if (!packet.scratch)
 		return 0;
 	if (read_frame(&packet, trampoline_word(ctx, 0))) {
-		if (what->type == TRACE_PROGRAM_ENTRY)
-			meet_frame(&packet, what);
-		else
+		if (what->type == TRACE_PROGRAM_ENTRY) {
+			const bool followed = meet_frame(&packet, what);
+			const struct call call = program_call(ctx);
+
+			handle(&call, followed ? (u64)packet.copy->head : 0);
+		} else {
 			leave_frame(&packet, what);
+		}
 	}
 	give_back(packet.scratch, SCRATCH_PROGRAM);
 	return 0;

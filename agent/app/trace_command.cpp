@@ -187,7 +187,7 @@ void tell_backups(Output& output) {
 }
 
 // Null when nobody asked for BPF programs.
-Result<std::unique_ptr<TracedPrograms>> trace_programs(const PreparedTrace& prepared, const TraceSpec& spec) {
+Result<std::unique_ptr<TracedPrograms>> trace_programs(PreparedTrace& prepared, const TraceSpec& spec) {
   if (spec.programs.empty())
     return std::unique_ptr<TracedPrograms>{};
   auto programs = std::make_unique<TracedPrograms>(

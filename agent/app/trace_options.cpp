@@ -83,6 +83,11 @@ void declare_what(CLI::App& command, TraceOptions& options) {
                 "The same of XDP, and packets are followed from there into their skb")
       ->group(group);
   command
+      .add_flag("--filter-track-bpf-helpers", options.filter_track_bpf_helpers,
+                "Also the helpers and kernel functions that these programs call for a followed packet; of both kinds of "
+                "programs unless one is named")
+      ->group(group);
+  command
       .add_option("--filter-xdp-expr", options.filter_xdp_expr,
                   "C expression over xdp's fields, for packets at XDP programs")
       ->group(group);
@@ -281,8 +286,12 @@ Result<std::set<ProgramKind>> programs_of(const TraceOptions& options) {
     programs.insert(ProgramKind::Tc);
   if (options.filter_trace_xdp)
     programs.insert(ProgramKind::Xdp);
+  if (options.filter_track_bpf_helpers && programs.empty())
+    programs = {ProgramKind::Tc, ProgramKind::Xdp};
   if (!programs.empty() && options.probes == "drops")
-    return refuse(EINVAL, std::string(options.filter_trace_tc ? "--filter-trace-tc" : "--filter-trace-xdp") +
+    return refuse(EINVAL, std::string(options.filter_trace_tc    ? "--filter-trace-tc"
+                                      : options.filter_trace_xdp ? "--filter-trace-xdp"
+                                                                 : "--filter-track-bpf-helpers") +
                               ": with --probes drops no packet is followed into a program; use --probes path or all");
   if (!options.filter_trace_xdp && (!options.filter_xdp_expr.empty() || !options.output_xdp_metadata.empty()))
     return refuse(EINVAL, std::string(options.filter_xdp_expr.empty() ? "--output-xdp-metadata" : "--filter-xdp-expr") +
@@ -292,8 +301,11 @@ Result<std::set<ProgramKind>> programs_of(const TraceOptions& options) {
 
 Result<> set_stack_tracking(const TraceOptions& options, TraceSpec& spec) {
   spec.other_functions = options.filter_non_skb_funcs;
-  spec.track_stack = options.filter_track_skb_by_stackid || !spec.other_functions.empty();
-  const std::string flag = spec.other_functions.empty() ? "--filter-track-skb-by-stackid" : "--filter-non-skb-funcs";
+  spec.helpers = options.filter_track_bpf_helpers;
+  spec.track_stack = options.filter_track_skb_by_stackid || !spec.other_functions.empty() || spec.helpers;
+  const std::string flag = !spec.other_functions.empty() ? "--filter-non-skb-funcs"
+                           : spec.helpers                ? "--filter-track-bpf-helpers"
+                                                         : "--filter-track-skb-by-stackid";
   if (spec.other_functions.size() > kMostOtherFunctions)
     return refuse(EINVAL, flag + ": " + std::to_string(spec.other_functions.size()) +
                               " functions are too many; at most " + std::to_string(kMostOtherFunctions) +

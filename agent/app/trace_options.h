@@ -32,6 +32,7 @@ struct TraceOptions {
   bool filter_track_skb = true;
   bool filter_track_skb_by_stackid = false;
   std::vector<std::string> filter_non_skb_funcs;
+  bool filter_track_bpf_helpers = false;
   bool filter_trace_tc = false;
   bool filter_trace_xdp = false;
   std::string filter_xdp_expr;

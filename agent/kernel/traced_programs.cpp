@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "kernel/loaded_programs.h"
 #include "kernel/program_patterns.h"
 #include "kernel/program_tracing.h"
 
@@ -28,14 +29,6 @@ std::vector<bpf_insn> copy_for(const ProgramTarget& target, std::vector<bpf_insn
   return pattern;
 }
 
-std::optional<ProgramKind> kind_of(std::uint32_t type) {
-  switch (type) {
-    case BPF_PROG_TYPE_SCHED_CLS: return ProgramKind::Tc;
-    case BPF_PROG_TYPE_XDP: return ProgramKind::Xdp;
-    default: return std::nullopt;
-  }
-}
-
 }  // namespace
 
 Result<> TracedPrograms::poll(std::size_t most) {
@@ -48,19 +41,11 @@ Result<> TracedPrograms::poll(std::size_t most) {
 
 // False: there is none.
 Result<bool> TracedPrograms::take_next() {
-  __u32 id = 0;
-  if (bpf_prog_get_next_id(last_id_, &id)) {
-    const int err = errno;
-    if (err == ENOENT)
-      return false;
-    if (err == EPERM)
-      return refuse(EPERM,
-                    "list BPF programs: that takes CAP_SYS_ADMIN; without --filter-trace-tc and --filter-trace-xdp it "
-                    "is not needed");
-    return fail(err, "list BPF programs");
-  }
-  last_id_ = id;
-  consider(id);
+  const auto id = TRY(next_program(last_id_));
+  if (!id)
+    return false;
+  last_id_ = *id;
+  consider(*id);
   return true;
 }
 
@@ -71,7 +56,7 @@ void TracedPrograms::consider(std::uint32_t id) {
   __u32 size = sizeof(info);
   if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size))
     return;
-  const auto kind = kind_of(info.type);
+  const auto kind = program_kind(info.type);
   if (!kind || !kinds_.contains(*kind) || info.name == ProgramPatterns::function(*kind))
     return;
   if (programs_.size() >= kMaxPrograms)
@@ -94,7 +79,16 @@ Result<> TracedPrograms::attach(ProgramKind kind, int program) {
       TRY(attach_to_program(target, BPF_TRACE_FENTRY, copy_for(target, tracer_.pattern(kind, BPF_TRACE_FENTRY))));
   links_.push_back(std::move(entry));
   links_.push_back(std::move(*exit));
-  return {};
+  return watch_calls(program);
+}
+
+// Its calls of helpers are told from now on.
+Result<> TracedPrograms::watch_calls(int program) {
+  if (!tracer_.traces_helpers())
+    return {};
+  for (const auto& text : texts_of(program))
+    texts_.insert(text);
+  return tracer_.set_program_texts(texts_);
 }
 
 void TracedPrograms::refuse_program(std::uint32_t id, const bpf_prog_info& info, const std::string& why) {

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "kernel/tracer_object.h"
+#include "model/program_text.h"
 #include "model/traced_program.h"
 
 namespace skbtrail {
@@ -30,7 +31,7 @@ public:
 
   // `kinds` are looked for. `why_not`: why the kernel lets none be traced; empty when it does. `tell` is handed one
   // line for each of the first kMaxNamed programs that cannot be traced, and one when there are more than kMaxPrograms.
-  TracedPrograms(const TracerObject& tracer, std::set<ProgramKind> kinds, std::string why_not,
+  TracedPrograms(TracerObject& tracer, std::set<ProgramKind> kinds, std::string why_not,
                  std::function<void(const std::string&)> tell)
       : tracer_(tracer), kinds_(std::move(kinds)), why_not_(std::move(why_not)), tell_(std::move(tell)) {}
 
@@ -47,14 +48,16 @@ private:
   Result<bool> take_next();
   void consider(std::uint32_t id);
   Result<> attach(ProgramKind kind, int program);
+  Result<> watch_calls(int program);
   void refuse_program(std::uint32_t id, const bpf_prog_info& info, const std::string& why);
 
-  const TracerObject& tracer_;
+  TracerObject& tracer_;
   std::set<ProgramKind> kinds_;
   std::string why_not_;
   std::function<void(const std::string&)> tell_;
   std::uint32_t last_id_ = 0;                        // ids only grow, until two thousand million programs were loaded
   std::map<std::uint32_t, TracedProgram> programs_;  // also one that was refused at its entry: a record may name it
+  std::set<ProgramText> texts_;                      // of all that are traced
   std::vector<UniqueFd> links_;                      // two for each program
   std::size_t refused_ = 0;
   std::size_t named_ = 0;

@@ -102,6 +102,9 @@ Result<> size_maps(const tracer_bpf& raw, const TracerSettings& settings, std::s
   if (settings.track_stack)
     if (const int err = bpf_map__set_max_entries(raw.maps.handled_stacks, kHandledStacks))
       return fail(-err, "size map 'handled_stacks'");
+  if (settings.helpers)
+    if (const int err = bpf_map__set_max_entries(raw.maps.program_texts, TracerObject::kMaxTexts))
+      return fail(-err, "size map 'program_texts'");
   if (settings.only_pods)
     if (const int err = bpf_map__set_max_entries(raw.maps.pod_scope, TracerObject::kMaxScope))
       return fail(-err, "size map 'pod_scope'");
@@ -269,6 +272,7 @@ std::unordered_map<std::uint64_t, trace_function> descriptions(const ProbePlan& 
           .role = static_cast<__u8>(target.role),
           .silent = target.silent,
           .move = 0,
+          .by_program = target.by_program,
           .reserved = {},
       };
   for (const auto& move : plan.moves)
@@ -347,7 +351,9 @@ Result<TracerObject> TracerObject::load(const TracerSettings& settings, const Pr
     TRY(write_kfunc_calls(raw->progs.moves_session, settings.session));
   if (const int err = tracer_bpf::load(raw.get()))
     return fail(-err, "load the tracer's BPF programs");
-  return TracerObject{std::move(raw)};
+  TracerObject tracer{std::move(raw)};
+  tracer.traces_helpers_ = settings.helpers;
+  return tracer;
 }
 
 bpf_program* TracerObject::program(Backend backend, Tier tier) const {
@@ -431,6 +437,25 @@ Result<> TracerObject::set_scope(const std::set<ScopePlace>& places) {
       }
     }
   scope_ = places;
+  return {};
+}
+
+// Programs search the array meanwhile: what they miss is a call of a program that is just being taken in.
+Result<> TracerObject::set_program_texts(const std::set<ProgramText>& texts) {
+  if (texts.size() > kMaxTexts)
+    return refuse(E2BIG, "the BPF programs that are traced have " + std::to_string(texts.size()) + " parts, at most " +
+                             std::to_string(kMaxTexts) + " can be watched for calls");
+  const int fd = bpf_map__fd(raw_->maps.program_texts);
+  __u32 at = 0;
+  for (const auto& text : texts) {
+    const trace_program_text value{.start = text.start, .end = text.end};
+    if (bpf_map_update_elem(fd, &at, &value, BPF_ANY)) {
+      const int err = errno;
+      return fail(err, "tell the tracer where a BPF program lies");
+    }
+    ++at;
+  }
+  std::atomic_ref{raw_->bss->program_text_count}.store(at, std::memory_order_release);
   return {};
 }
 

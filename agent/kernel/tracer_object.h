@@ -15,6 +15,7 @@
 #include "kernel/kfunc_calls.h"
 #include "model/kernel_features.h"
 #include "model/probe_plan.h"
+#include "model/program_text.h"
 #include "model/scope_place.h"
 #include "model/trace_totals.h"
 #include "model/traced_program.h"
@@ -54,6 +55,7 @@ struct TracerSettings {
   std::uint32_t mark = 0;
   std::uint32_t mark_mask = 0;  // 0: any mark
   bool only_pods = false;       // only what set_scope() names, which at first is nothing
+  bool helpers = false;         // tell of functions that traced BPF programs call
   bool track_stack = false;     // see bpf/include/handled.h
   bool capture_tuple = true;
   bool capture_cgroup = false;
@@ -98,6 +100,11 @@ public:
   // Tells the programs how to read the skb of the plan's functions. Must come before their probes.
   Result<> describe(const ProbePlan& plan);
 
+  bool traces_helpers() const { return traces_helpers_; }
+  // Where the BPF programs lie whose calls of helpers are told; only with settings.helpers. At most kMaxTexts: E2BIG.
+  static constexpr std::size_t kMaxTexts = 16'384;
+  Result<> set_program_texts(const std::set<ProgramText>& texts);
+
   // Packets in these places are met, and no others; only with settings.only_pods. At most kMaxScope of them: E2BIG.
   static constexpr std::size_t kMaxScope = 16'384;
   Result<> set_scope(const std::set<ScopePlace>& places);
@@ -121,6 +128,7 @@ private:
 
   std::unique_ptr<tracer_bpf, Destroy> raw_;
   std::set<ScopePlace> scope_;
+  bool traces_helpers_ = false;
 };
 
 }  // namespace skbtrail

@@ -41,8 +41,9 @@ struct ProbeTarget {
   Backend backend = Backend::Kprobe;
   Tier tier = Tier::Follow;
   Role role = Role::Plain;
-  bool silent = false;   // attached for its role or tier only: its hits are not reported
-  bool on_path = false;  // one of the functions that mark a layer: attached first
+  bool silent = false;      // attached for its role or tier only: its hits are not reported
+  bool by_program = false;  // reported only when a BPF program that is traced calls it
+  bool on_path = false;     // one of the functions that mark a layer: attached first
 };
 
 struct ProbePlan {

@@ -61,12 +61,19 @@ std::vector<MoveTarget> moves_of(const FunctionCatalogue& catalogue) {
 
 // Of functions that take no packet.
 void add_others(const PlanFacts& facts, ProbePlan& plan) {
-  for (const auto& function : facts.others) {
+  const auto add = [&](const KernelFunction& function, bool by_program) {
     auto target = target_of(function, facts.backend);
     target.tier = Tier::Beside;
+    target.by_program = by_program;
     target.on_path = true;
     plan.targets.push_back(std::move(target));
-  }
+  };
+  for (const auto& function : facts.others)
+    add(function, false);
+  for (const auto& function : facts.helpers.attachable)
+    if (std::ranges::find(facts.others, function.name, &KernelFunction::name) == facts.others.end())
+      add(function, true);
+  plan.refused.insert(plan.refused.end(), facts.helpers.refused.begin(), facts.helpers.refused.end());
   if (facts.moves != MoveBackend::None)
     for (const auto& function : facts.births)
       plan.moves.push_back({.name = function.name, .addresses = function.addresses, .move = Move::Born});

@@ -21,6 +21,7 @@ struct PlanFacts {
   bool kprobe_multi = false;                // takes what fentry.multi does not
   std::vector<KernelFunction> births = {};  // return new packets; for spec.track_stack
   std::vector<KernelFunction> others = {};  // take no packet; spec.other_functions, looked up
+  FunctionCatalogue helpers = {};           // called by BPF programs; for spec.helpers
 };
 
 // `selected` says whether a function matches --filter-func; empty: all do. Fails with EINVAL when nothing would be

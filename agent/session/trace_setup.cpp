@@ -15,6 +15,7 @@
 #include "kernel/features.h"
 #include "kernel/function_catalogue.h"
 #include "kernel/function_filter.h"
+#include "kernel/loaded_programs.h"
 #include "kernel/lockdown.h"
 #include "kernel/program_patterns.h"
 #include "kernel/skb_functions.h"
@@ -132,9 +133,13 @@ std::string find_tracefs(const HostRoot& host) {
 Result<> find_other_functions(const TraceSpec& spec, const FunctionCatalogue& catalogue,
                               const FunctionListings& listings, PlanFacts& facts) {
   facts.others = TRY(named_functions(spec.other_functions, catalogue, listings));
+  if (spec.helpers) {
+    const auto called = TRY(functions_called_by(spec.programs, listings.symbols));
+    facts.helpers = look_up_functions(std::vector<std::string>(called.begin(), called.end()), listings);
+  }
   const std::vector<std::string> births(birth_functions().begin(), birth_functions().end());
   facts.births = look_up_functions(births, listings).attachable;
-  if (spec.other_functions.empty() && (facts.moves == MoveBackend::None || facts.births.empty()))
+  if (spec.other_functions.empty() && !spec.helpers && (facts.moves == MoveBackend::None || facts.births.empty()))
     return refuse(ENOTSUP,
                   "packets that the kernel makes cannot be seen here (neither kprobe.session nor trampolines): leave "
                   "--filter-track-skb-by-stackid out");
@@ -151,6 +156,7 @@ TracerSettings settings_for(const TraceSpec& spec, const KernelFeatures& feature
       .mark = spec.mark.value,
       .mark_mask = spec.mark.mask,
       .only_pods = spec.only_pods,
+      .helpers = spec.helpers,
       .track_stack = spec.track_stack,
       .capture_tuple = spec.tuple,
       .capture_cgroup = spec.pods,

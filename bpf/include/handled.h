@@ -9,6 +9,7 @@
 #define SKBTRAIL_HANDLED_H
 
 #include "follow.h"
+#include "xdp.h"
 
 const volatile bool track_stack = false;
 
@@ -103,6 +104,15 @@ static __always_inline bool same_packet(const struct trace_followed *handled, co
 	return handled->head == entry->head && handled->born_ns == entry->born_ns;
 }
 
+/* Of a packet, or of a frame that has no skb yet. */
+static __always_inline const struct trace_followed *known_by(u64 head)
+{
+	const struct trace_followed *entry = find_followed(head);
+	const struct frame *frame = !entry && track_xdp ? find_frame(head) : NULL;
+
+	return frame ? &frame->identity : entry;
+}
+
 static __always_inline struct handled_stack *new_stack(u64 sp)
 {
 	const u32 zero = 0;
@@ -124,7 +134,7 @@ static __always_inline struct handled_stack *new_stack(u64 sp)
  */
 __noinline int note_handling(u64 sp, u64 slot, u64 head)
 {
-	const struct trace_followed *entry = head ? find_followed(head) : NULL;
+	const struct trace_followed *entry = head ? known_by(head) : NULL;
 	struct handled_stack *stack = find_stack(sp);
 	struct handling *call;
 	u64 count;
@@ -154,6 +164,16 @@ __noinline int note_handling(u64 sp, u64 slot, u64 head)
 	else
 		call->identity.head = 0;
 	stack->count = count + 1;
+	return 0;
+}
+
+/* What was entered at `sp`, and all within it, has returned. */
+__noinline int end_handling(u64 sp)
+{
+	struct handled_stack *stack = find_stack(sp);
+
+	if (stack)
+		stack->count = count_lasting(stack, sp);
 	return 0;
 }
 

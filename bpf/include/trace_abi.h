@@ -85,7 +85,14 @@ struct trace_function {
 	__u8 role;		/* enum trace_role */
 	__u8 silent;		/* attached for its role only: its hits are not reported */
 	__u8 move;		/* enum trace_move */
-	__u8 reserved[3];
+	__u8 by_program;	/* reported only when a BPF program that is traced calls it */
+	__u8 reserved[2];
+};
+
+/* Value of the array `program_texts`, which is sorted: machine code of a BPF program that is traced. */
+struct trace_program_text {
+	__u64 start;
+	__u64 end;
 };
 
 /* What `id` of a place is. */

@@ -12,16 +12,16 @@ namespace {
 struct Bench {
   TestHost host;
   HostRoot root = host.root();
-  Kallsyms symbols = Kallsyms::parse(
-                         "ffffffff81000000 T _stext\n"
-                         "ffffffff81001000 T fib_table_lookup\n"
-                         "ffffffff81002000 t hidden_one\n"
-                         "ffffffffc0001000 t shared_name\t[one]\n"
-                         "ffffffffc0101000 t shared_name\t[two]\n")
-                         .value();
+  Kallsyms symbols = *Kallsyms::parse(
+      "ffffffff81000000 T _stext\n"
+      "ffffffff81001000 T fib_table_lookup\n"
+      "ffffffff81002000 t hidden_one\n"
+      "ffffffffc0001000 t shared_name\t[one]\n"
+      "ffffffffc0101000 t shared_name\t[two]\n");
   ProbeableListing traceable = "fib_table_lookup\nshared_name [one]\nshared_name [two]\n";
   KprobeBlacklist blacklist;
-  FunctionCatalogue packets{.attachable = {{.name = "ip_rcv"}}, .refused = {}};
+  FunctionCatalogue packets{
+      .attachable = {{.name = "ip_rcv", .module = "", .argument_count = 1, .addresses = {0x1000}}}, .refused = {}};
 
   Result<std::vector<KernelFunction>> look_up(std::vector<std::string> names) {
     return named_functions(names, packets,
