@@ -69,10 +69,16 @@ static __always_inline void give_back(struct scratch *scratch, enum scratch_kind
 		scratch->busy = 0;
 }
 
+/* What is handled outlives what is followed: a packet may be freed before another one is made of it. */
+static __always_inline bool anything_handled(void)
+{
+	return track_stack || anything_followed();
+}
+
 /* With XDP programs traced a packet may be known that no skb was followed for. */
 static __always_inline bool anything_known(void)
 {
-	return track_xdp || anything_followed();
+	return track_xdp || anything_handled();
 }
 
 static __always_inline bool is_frame(u64 head)
@@ -97,11 +103,18 @@ static __always_inline u64 trampoline_stack(const u64 *ctx)
 	return read_word((u64)&held);
 }
 
-/* From here on to the return of the function, this packet is being handled; 0: one that is not followed. */
-static __always_inline void handle(const struct call *call, u64 head)
+/*
+ * From here on to the return of the function, or to the end of the BPF program, this packet is being handled; 0: one that
+ * is not followed. A trampoline's frame lasts as long as what it calls, and so does what the first word of its context is.
+ */
+static __always_inline void handle(const void *ctx, enum scratch_kind kind, u64 head)
 {
-	if (track_stack && call->sp)
-		note_handling(call->sp, call->return_slot, head);
+	if (!track_stack)
+		return;
+	if (kind == SCRATCH_PROGRAM)
+		note_handling(trampoline_stack(ctx), trampoline_stack(ctx), head);
+	else if (kind == SCRATCH_ENTRY_KPROBE || kind == SCRATCH_FOLLOW_KPROBE)
+		note_handling(stack_pointer(ctx), return_slot(ctx), head);
 }
 
 /* Second tier: report the hit if the packet is followed, else nothing. */
@@ -113,14 +126,14 @@ static __always_inline int follow(const void *ctx, const struct call *call, enum
 	struct trace_followed *entry = find_followed(head);
 
 	if (!entry && !is_frame(head)) {
-		handle(call, 0);
+		handle(ctx, kind, 0);
 		return 0;
 	}
 	if (!is_on())
 		return 0;
 	if (entry && !belongs(entry, call)) {
 		forget(head);
-		handle(call, 0);
+		handle(ctx, kind, 0);
 		return 0;
 	}
 	packet.scratch = take_scratch(kind);
@@ -136,7 +149,7 @@ static __always_inline int follow(const void *ctx, const struct call *call, enum
 		if (entry) {
 			emit(&packet, entry, &step);
 			if (what->type == TRACE_HOP)
-				handle(call, head);
+				handle(ctx, kind, head);
 			apply_role(entry, &packet);
 		}
 	}
@@ -188,7 +201,7 @@ static __always_inline int enter(void *ctx, const struct call *call, enum scratc
 	if (!packet.scratch)
 		return 0;
 	entry = meet(&packet, call, &what);
-	handle(call, entry ? (u64)packet.copy->head : 0);
+	handle(ctx, kind, entry ? (u64)packet.copy->head : 0);
 	if (entry)
 		apply_role(entry, &packet);
 	return 0;
@@ -206,8 +219,6 @@ static __always_inline bool kprobe_call(struct pt_regs *ctx, struct call *call)
 		.skb = skb_argument(function, kprobe_argument(ctx, function->argument)),
 		.head_stolen = (u8)kprobe_argument(ctx, 1),
 		.caller = capture_caller ? return_address(ctx) : 0,
-		.sp = track_stack ? stack_pointer(ctx) : 0,
-		.return_slot = track_stack ? return_slot(ctx) : 0,
 		.role = function->role,
 		.silent = function->silent,
 	};
@@ -228,9 +239,7 @@ int follow_kprobe(struct pt_regs *ctx)
 	const struct emission hop = {.type = TRACE_HOP};
 	struct call call;
 
-	return (anything_known() || track_stack) && kprobe_call(ctx, &call) ?
-		       follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop) :
-		       0;
+	return anything_known() && kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop) : 0;
 }
 
 /* Machine code of the BPF programs that are traced, by address. The agent keeps it, and says how much there is. */
@@ -288,7 +297,6 @@ int beside_kprobe(struct pt_regs *ctx)
 		.caller = capture_caller || function->by_program ? return_address(ctx) : 0,
 	};
 	packet.scratch->transient = handling->identity;
-	packet.scratch->transient.next_flags = 0;
 	emit(&packet, &packet.scratch->transient, &what);
 	return 0;
 }
@@ -391,7 +399,7 @@ __noinline int child_of(u64 parent_skb, u64 child_skb)
 		return 0;
 	parent = find_followed(head_of(parent_skb));
 	if (parent && !parent->dying_skb)
-		follow_child(child_skb, parent, 0);
+		follow_child(child_skb, parent);
 	return 0;
 }
 
@@ -420,12 +428,6 @@ __noinline int fragments_of(u64 datagram)
 	const struct skb_shared_info *shared = (const void *)(BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end));
 
 	return children_of(datagram, (u64)BPF_CORE_READ(shared, frag_list));
-}
-
-/* What is handled outlives what is followed: a packet may be freed before another one is made of it. */
-static __always_inline bool anything_handled(void)
-{
-	return track_stack || anything_followed();
 }
 
 /*
@@ -558,13 +560,6 @@ int fentry_ip6_fragment(const u64 *ctx)
  */
 #define RETURN_OFFSET NUMBER_OF_COPY("0x1b7a0021")
 
-static __always_inline struct call program_call(const u64 *ctx)
-{
-	const u64 place = track_stack ? trampoline_stack(ctx) : 0;
-
-	return (struct call){.skb = trampoline_word(ctx, 0), .sp = place, .return_slot = place, .role = TRACE_ROLE_PLAIN};
-}
-
 /* Its first word, by which handling is told to last, may stay where it is after the program's end. */
 static __always_inline void leave_program(const u64 *ctx)
 {
@@ -576,7 +571,7 @@ SEC("?fentry")
 int tc_entry(const u64 *ctx)
 {
 	struct emission what = {.type = TRACE_PROGRAM_ENTRY, .program_id = PROGRAM_ID};
-	const struct call call = program_call(ctx);
+	const struct call call = {.skb = trampoline_word(ctx, 0), .role = TRACE_ROLE_PLAIN};
 	struct packet packet = {.ctx = (void *)ctx};
 
 	if (!is_on())
@@ -584,7 +579,7 @@ int tc_entry(const u64 *ctx)
 	packet.scratch = take_scratch(SCRATCH_PROGRAM);
 	if (!packet.scratch)
 		return 0;
-	handle(&call, meet(&packet, &call, &what) ? (u64)packet.copy->head : 0);
+	handle(ctx, SCRATCH_PROGRAM, meet(&packet, &call, &what) ? (u64)packet.copy->head : 0);
 	give_back(packet.scratch, SCRATCH_PROGRAM);
 	return 0;
 }
@@ -650,9 +645,8 @@ static __always_inline int look_at_frame(const u64 *ctx, struct emission *what)
 	if (read_frame(&packet, trampoline_word(ctx, 0))) {
 		if (what->type == TRACE_PROGRAM_ENTRY) {
 			const bool followed = meet_frame(&packet, what);
-			const struct call call = program_call(ctx);
 
-			handle(&call, followed ? (u64)packet.copy->head : 0);
+			handle(ctx, SCRATCH_PROGRAM, followed ? (u64)packet.copy->head : 0);
 		} else {
 			leave_frame(&packet, what);
 		}

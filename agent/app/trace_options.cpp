@@ -83,9 +83,10 @@ void declare_what(CLI::App& command, TraceOptions& options) {
                 "The same of XDP, and packets are followed from there into their skb")
       ->group(group);
   command
-      .add_flag("--filter-track-bpf-helpers", options.filter_track_bpf_helpers,
-                "Also the helpers and kernel functions that these programs call for a followed packet; of both kinds of "
-                "programs unless one is named")
+      .add_flag(
+          "--filter-track-bpf-helpers", options.filter_track_bpf_helpers,
+          "Also the helpers and kernel functions that these programs call for a followed packet; of both kinds of "
+          "programs unless one is named")
       ->group(group);
   command
       .add_option("--filter-xdp-expr", options.filter_xdp_expr,

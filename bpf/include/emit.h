@@ -293,10 +293,8 @@ static __always_inline void emit(const struct packet *packet, struct trace_follo
 	record->type = what->type;
 	record->size = record_bytes(packet);
 	record->flags = what->flags;
-	if (track_stack) {
-		record->flags |= (u32)entry->next_flags;
-		entry->next_flags = 0;
-	}
+	if (track_stack && is_new_on_stack(entry))
+		record->flags |= TRACE_BY_STACK;
 	record->drop_reason = what->drop_reason;
 	record->program_id = what->program_id;
 	record->verdict = what->verdict;

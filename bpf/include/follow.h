@@ -98,24 +98,43 @@ static __always_inline bool is_followed(u64 head)
 	return entry != NULL;
 }
 
-/* `skb` was made from the packet `parent`: by copying, segmenting or fragmenting it, or while it was handled. */
-static __always_inline void follow_child(u64 skb, const struct trace_followed *parent, u64 next_flags)
+static __always_inline void follow_as(u64 skb, const struct trace_followed *parent, u64 born_ns, u64 last_ns)
 {
 	const u64 head = head_of(skb);
-	struct trace_followed identity = {
+	const struct trace_followed identity = {
 		.head = head,
-		.born_ns = bpf_ktime_get_ns(),
+		.born_ns = born_ns,
 		.parent_head = parent->head,
 		.parent_born = parent->born_ns,
-		.next_flags = next_flags,
+		.last_ns = last_ns,
 	};
 	struct trace_counters *mine = my_counters();
 
-	identity.last_ns = identity.born_ns;
 	if (!head || is_followed(head))
 		return;		/* a clone: it shares its parent's head and identity */
 	if (remember(head, &identity) && mine)
 		count_one(&mine->children);
+}
+
+/* `skb` was made from the packet `parent`: by copying, segmenting or fragmenting it. */
+static __always_inline void follow_child(u64 skb, const struct trace_followed *parent)
+{
+	const u64 now = bpf_ktime_get_ns();
+
+	follow_as(skb, parent, now, now);
+}
+
+/* It was made while `parent` was handled. */
+static __always_inline void follow_born(u64 skb, const struct trace_followed *parent)
+{
+	const u64 now = bpf_ktime_get_ns();
+
+	follow_as(skb, parent, now, now - 1);
+}
+
+static __always_inline bool is_new_on_stack(const struct trace_followed *entry)
+{
+	return entry->last_ns < entry->born_ns;
 }
 
 /* Will this skb_release_data() free the head? The same question as the kernel's skb_data_unref(). */

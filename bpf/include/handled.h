@@ -183,7 +183,7 @@ __noinline int born_on_stack(u64 skb, u64 sp)
 	const struct handling *call = skb ? find_handling(sp) : NULL;
 
 	if (call)
-		follow_child(skb, &call->identity, TRACE_BY_STACK);
+		follow_born(skb, &call->identity);
 	return 0;
 }
 

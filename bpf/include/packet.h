@@ -13,8 +13,6 @@ struct call {
 	u64 address;
 	u64 skb;
 	u64 caller;		/* 0: not asked for */
-	u64 sp;			/* at its entry; 0: nobody will ask */
-	u64 return_slot;	/* where its return address lies */
 	u8 role;		/* enum trace_role */
 	u8 silent;
 	u8 head_stolen;		/* TRACE_ROLE_STEAL_HEAD only */

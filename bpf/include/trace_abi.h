@@ -115,9 +115,8 @@ struct trace_followed {
 	__u64 born_ns;
 	__u64 parent_head;
 	__u64 parent_born;
-	__u64 last_ns;		/* last hit, CLOCK_MONOTONIC */
+	__u64 last_ns;		/* last hit, CLOCK_MONOTONIC; before born_ns: none yet, and made on its parent's stack */
 	__u64 dying_skb;	/* the skb that gave up the last reference to the head; 0 while it lives */
-	__u64 next_flags;	/* enum trace_record_flags of its next record, and of no other */
 };
 
 /* Why a hit of a followed packet was not delivered, or a packet was not followed. Index of `losses`. */
