@@ -4,11 +4,11 @@ ARG BASE=debian:bookworm-slim
 # All but the program, which changes most often. tests/e2e puts one in that is built already.
 FROM ${BASE} AS runtime
 ENV DEBIAN_FRONTEND=noninteractive
-# The shared libraries as packages, so that scanners know them; iproute2 and the like are not needed.
+# The shared libraries as packages, so that scanners know them; iproute2 and the like are not needed. gRPC, Protobuf,
+# Abseil and c-ares are part of the program.
 RUN apt-get update -qq \
-    && apt-get install -qq -y --no-install-recommends ca-certificates libabsl20220623 libbpf1 libcpp-httplib0.11 \
-       libgrpc++1.51 libgrpc29 libmnl0 libpcap0.8 libprometheus-cpp-core1.0 libprotobuf32 libre2-9 libssl3 \
-       libyaml-cpp0.7 zlib1g \
+    && apt-get install -qq -y --no-install-recommends ca-certificates libbpf1 libcpp-httplib0.11 libmnl0 libpcap0.8 \
+       libprometheus-cpp-core1.0 libre2-9 libssl3 libyaml-cpp0.7 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /var/log/* /usr/share/doc /usr/share/man \
        /usr/share/locale
 COPY LICENSE /usr/share/licenses/skbtrail/LICENSE

@@ -8,12 +8,30 @@ function(skbtrail_require target module minimum package)
   endif()
 endfunction()
 
+# The same as archives that become part of the program: skbtrail_require_archives(TARGET MODULE MINIMUM PACKAGE [MORE…])
+# makes the library TARGET. MORE are what the archives need and pkg-config does not say. What has no archive (-lrt) is
+# part of the C library.
+function(skbtrail_require_archives target module minimum package)
+  skbtrail_require(${target}_PC ${module} ${minimum} ${package})
+  foreach(name ${${target}_PC_STATIC_LIBRARIES} ${ARGN})
+    find_library(${name}_ARCHIVE lib${name}.a)
+    if(${name}_ARCHIVE)
+      list(APPEND archives ${${name}_ARCHIVE})
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES archives)
+  list(JOIN archives "," members)
+  add_library(${target} INTERFACE)
+  target_link_libraries(${target} INTERFACE $<LINK_GROUP:RESCAN,${members}>)
+endfunction()
+
 skbtrail_require(LIBBPF libbpf 1.1 libbpf-dev)
 skbtrail_require(LIBPCAP libpcap 1.10 libpcap-dev)
 skbtrail_require(LIBMNL libmnl 1.0.4 libmnl-dev)
 skbtrail_require(RE2 re2 0 libre2-dev)  # Debian 12 gives it no version
-skbtrail_require(GRPC grpc++ 1.51 libgrpc++-dev)
-skbtrail_require(PROTOBUF protobuf 3.21 libprotobuf-dev)
+# As shared libraries these two are fifty with Abseil's, whose loading is a fifth of a trace's start.
+skbtrail_require_archives(GRPC grpc++_unsecure 1.51 libgrpc++-dev address_sorting upb cares)
+skbtrail_require_archives(PROTOBUF protobuf-lite 3.21 libprotobuf-dev)
 skbtrail_require(PROMETHEUS prometheus-cpp-core 1.0 prometheus-cpp-dev)
 skbtrail_require(HTTPLIB cpp-httplib 0.11 libcpp-httplib-dev)
 skbtrail_require(OPENSSL openssl 3.0 libssl-dev)
