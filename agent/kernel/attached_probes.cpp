@@ -63,14 +63,16 @@ Result<KprobeBase> kprobe_base(const Kallsyms& symbols) {
   return base;
 }
 
+bool has_single_kprobes(const ProbePlan& plan) {
+  return std::ranges::any_of(plan.targets, [](const ProbeTarget& target) { return target.backend == Backend::Kprobe; });
+}
+
 Result<std::unique_ptr<AttachedProbes>> attach_probes(TracerObject& tracer, const ProbePlan& plan,
                                                       const std::string& tracefs, const KprobeBase& base,
                                                       const Stop& stop) {
   auto all = std::make_unique<AllProbes>();
   all->add(TRY(attach_links(tracer, plan)));
-  const bool single =
-      std::ranges::any_of(plan.targets, [](const ProbeTarget& target) { return target.backend == Backend::Kprobe; });
-  if (single)
+  if (has_single_kprobes(plan))
     all->add(TRY(attach_kprobes(tracer, plan, tracefs, base, all->last(), stop)));
   return std::unique_ptr<AttachedProbes>{std::move(all)};
 }

@@ -53,12 +53,16 @@ struct KprobeBase {
   std::uint64_t address = 0;
 };
 
+// Whether any of the plan's functions gets a kprobe of its own, for which a base is needed.
+bool has_single_kprobes(const ProbePlan& plan);
+
 // ENOENT when kallsyms has no such symbol.
 Result<KprobeBase> kprobe_base(const Kallsyms& symbols);
 
 // Attaches what the plan says, `tracer` having been told of its functions. Returns once the functions on the path are
 // in place; single kprobes beyond those follow in the background. A function that the kernel refuses is listed, not
-// an error. `plan` must outlive the probes. Once `stop` is due it returns with what is attached by then.
+// an error. `plan` must outlive the probes; `base` counts where it has single kprobes. Once `stop` is due it returns
+// with what is attached by then.
 Result<std::unique_ptr<AttachedProbes>> attach_probes(TracerObject& tracer, const ProbePlan& plan,
                                                       const std::string& tracefs, const KprobeBase& base,
                                                       const Stop& stop);

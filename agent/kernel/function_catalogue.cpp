@@ -118,8 +118,18 @@ FunctionCatalogue decide(std::vector<KernelFunction> functions, AddressesByKey a
 bool needs_call_sites(const AddressesByKey& addresses, const ProbeableFunctions& probeable) {
   return std::ranges::any_of(probeable.traceable, [&](const auto& entry) {
     const auto known = addresses.find(entry.first);
-    return known != addresses.end() && known->second.size() > entry.second.count;
+    return known != addresses.end() && known->second.size() > entry.second.count && entry.second.sites.empty();
   });
+}
+
+AddressesByKey sites_of(const ProbeableFunctions& probeable) {
+  AddressesByKey addresses;
+  for (const auto& [key, traceable] : probeable.traceable) {
+    auto sites = traceable.sites;
+    std::ranges::sort(sites);
+    addresses.emplace(key, std::move(sites));
+  }
+  return addresses;
 }
 
 }  // namespace
@@ -128,6 +138,10 @@ FunctionCatalogue build_catalogue(std::vector<KernelFunction> functions, const K
                                   const ProbeableFunctions& probeable) {
   auto addresses = addresses_of(functions, symbols);
   return decide(std::move(functions), std::move(addresses), probeable);
+}
+
+FunctionCatalogue catalogue_of_sites(std::vector<KernelFunction> functions, const ProbeableFunctions& probeable) {
+  return decide(std::move(functions), sites_of(probeable), probeable);
 }
 
 FunctionCatalogue refuse_all(std::vector<KernelFunction> functions, const std::string& reason) {
@@ -149,8 +163,8 @@ FunctionCatalogue complete_catalogue(const HostRoot& host, std::vector<KernelFun
                                      ProbeableFunctions probeable, const Kallsyms& symbols) {
   auto addresses = addresses_of(functions, symbols);
   if (needs_call_sites(addresses, probeable))
-    if (auto sites = read_call_sites(host, functions))
-      probeable.traceable = std::move(sites->traceable);
+    if (const auto sites = read_call_sites(host))
+      probeable.traceable = std::move(parse_traceable(*sites, Listing::Sites, functions).traceable);
   return decide(std::move(functions), std::move(addresses), probeable);
 }
 

@@ -19,6 +19,10 @@ namespace skbtrail {
 FunctionCatalogue build_catalogue(std::vector<KernelFunction> functions, const Kallsyms& symbols,
                                   const ProbeableFunctions& probeable);
 
+// The same without symbols: each function's address is that of its call site, which ftrace's users (kprobe.multi,
+// fentry.multi) may be given as well as that of its entry. `probeable` comes from Listing::Sites.
+FunctionCatalogue catalogue_of_sites(std::vector<KernelFunction> functions, const ProbeableFunctions& probeable);
+
 // All refused for one reason: what is left when the kernel does not say what can be probed.
 FunctionCatalogue refuse_all(std::vector<KernelFunction> functions, const std::string& reason);
 

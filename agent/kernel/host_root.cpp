@@ -5,12 +5,38 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <system_error>
 #include <utility>
 
 #include "base/unique_fd.h"
 
 namespace skbtrail {
+namespace {
+
+// Files of /proc and /sys have no size to ask for.
+constexpr std::size_t kPiece = 64 << 10;
+
+Result<UniqueFd> open_to_read(const std::string& name) {
+  UniqueFd file{::open(name.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (const int err = errno; !file)
+    return fail(err, "open '" + name + "'");
+  return file;
+}
+
+// How many bytes; none at the end.
+Result<std::size_t> read_piece(int file, std::span<char> buffer, const std::string& name) {
+  for (;;) {
+    const ssize_t got = ::read(file, buffer.data(), buffer.size());
+    const int err = errno;
+    if (got >= 0)
+      return static_cast<std::size_t>(got);
+    if (err != EINTR)
+      return fail(err, "read '" + name + "'");
+  }
+}
+
+}  // namespace
 
 HostRoot::HostRoot(std::filesystem::path root) : root_(std::move(root)) {}
 
@@ -31,24 +57,21 @@ Result<std::string> HostRoot::read(std::string_view absolute) const {
   return content;
 }
 
+Result<std::string> HostRoot::read_start(std::string_view absolute) const {
+  const std::string name = path(absolute);
+  const auto file = TRY(open_to_read(name));
+  std::array<char, kPiece> buffer;
+  const auto got = TRY(read_piece(file.get(), buffer, name));
+  return std::string(buffer.data(), got);
+}
+
 Result<> HostRoot::read_pieces(std::string_view absolute, const std::function<Result<>(std::string_view)>& take) const {
   const std::string name = path(absolute);
-  const UniqueFd file{::open(name.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (const int err = errno; !file)
-    return fail(err, "open '" + name + "'");
-  // Files of /proc and /sys have no size to ask for.
-  std::array<char, 64 << 10> buffer;
-  for (;;) {
-    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
-    const int err = errno;
-    if (got < 0 && err == EINTR)
-      continue;
-    if (got < 0)
-      return fail(err, "read '" + name + "'");
-    if (got == 0)
-      return {};
-    TRY(take({buffer.data(), static_cast<std::size_t>(got)}));
-  }
+  const auto file = TRY(open_to_read(name));
+  std::array<char, kPiece> buffer;
+  while (const auto got = TRY(read_piece(file.get(), buffer, name)))
+    TRY(take({buffer.data(), got}));
+  return {};
 }
 
 Result<std::vector<std::string>> HostRoot::list(std::string_view directory) const {

@@ -20,6 +20,8 @@ public:
   std::string path(std::string_view absolute) const;
   bool exists(std::string_view absolute) const;
   Result<std::string> read(std::string_view absolute) const;
+  // What one read() gives: of files of /proc the first lines.
+  Result<std::string> read_start(std::string_view absolute) const;
   // The same piece by piece, for files of many megabytes; `take` ends it by returning an error.
   Result<> read_pieces(std::string_view absolute, const std::function<Result<>(std::string_view)>& take) const;
   // Names in a directory, sorted.

@@ -34,6 +34,16 @@ std::string hexadecimal(std::uint64_t address) {
   return "0x" + std::string(digits, end);
 }
 
+Result<> check_content(std::size_t lines, bool any_address) {
+  if (lines == 0)
+    return refuse(ENOTSUP, "read kallsyms: it is empty, the kernel was built without CONFIG_KALLSYMS");
+  if (!any_address)
+    return refuse(EPERM,
+                  "read kallsyms: all addresses are hidden: run with CAP_SYSLOG and set kernel.kptr_restrict below 2 "
+                  "(sysctl -w kernel.kptr_restrict=1)");
+  return {};
+}
+
 }  // namespace
 
 // Takes the text in pieces, so that its megabytes need never be held at once, and becomes a Kallsyms at the end.
@@ -45,6 +55,8 @@ public:
     names_.reserve(4U << 20);
   }
   Result<> add(std::string_view piece);
+  // Of what was added so far.
+  Result<> check() const { return check_content(lines_, any_address_); }
   Result<Kallsyms> finish();
 
 private:
@@ -174,12 +186,7 @@ void KallsymsReader::drop_silent() {
 Result<Kallsyms> KallsymsReader::finish() {
   if (!unfinished_.empty())
     TRY(add_line(unfinished_));
-  if (lines_ == 0)
-    return refuse(ENOTSUP, "read kallsyms: it is empty, the kernel was built without CONFIG_KALLSYMS");
-  if (!any_address_)
-    return refuse(EPERM,
-                  "read kallsyms: all addresses are hidden: run with CAP_SYSLOG and set kernel.kptr_restrict below 2 "
-                  "(sysctl -w kernel.kptr_restrict=1)");
+  TRY(check());
   sort();
   drop_silent();
   names_.shrink_to_fit();
@@ -207,6 +214,15 @@ Result<Kallsyms> Kallsyms::read(const HostRoot& host) {
   KallsymsReader reader;
   TRY(host.read_pieces("/proc/kallsyms", [&](std::string_view piece) { return reader.add(piece); }));
   return reader.finish();
+}
+
+// x86-64 puts variables of each CPU first, of which one may be at zero: not all of them are.
+Result<> Kallsyms::check_shown(const HostRoot& host) {
+  KallsymsReader reader;
+  const auto start = TRY(host.read_start("/proc/kallsyms"));
+  // The last line may be cut short.
+  TRY(reader.add(std::string_view(start).substr(0, start.rfind('\n') + 1)));
+  return reader.check();
 }
 
 Symbol Kallsyms::resolve(std::uint64_t address) const {

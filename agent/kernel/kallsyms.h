@@ -20,6 +20,9 @@ public:
   static Result<Kallsyms> parse(std::string_view text);
   static Result<Kallsyms> read(const HostRoot& host);
 
+  // Whether the kernel shows us addresses, by its first lines, without reading all of them: the error of read().
+  static Result<> check_shown(const HostRoot& host);
+
   // The function that contains `address`; its hexadecimal form as name when none does.
   Symbol resolve(std::uint64_t address) const override;
 

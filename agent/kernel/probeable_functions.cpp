@@ -10,6 +10,8 @@ namespace skbtrail {
 namespace {
 
 constexpr std::array<std::string_view, 2> kTracefs = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+constexpr const char* kNames = "/available_filter_functions";
+constexpr const char* kSites = "/available_filter_functions_addrs";
 constexpr std::string_view kBlacklist = "/sys/kernel/debug/kprobes/blacklist";
 
 // Keys live in `keys`, so that looking up a line of the file copies nothing.
@@ -63,6 +65,22 @@ std::optional<std::string> original_of_clone(std::string_view key) {
   return original;
 }
 
+Result<ProbeableListing> read_listing(const HostRoot& host, const std::string& file) {
+  std::optional<Error> why;
+  for (const std::string_view directory : kTracefs) {
+    auto text = host.read(std::string(directory) + file);
+    // The first place is the usual one; the second counts when it is there and closed to us.
+    if (!text && (!why || text.error().code != ENOENT))
+      why = std::move(text.error());
+    else if (text && !text->empty())
+      return text;
+  }
+  return refuse(why && why->code != ENOENT ? EPERM : ENOTSUP,
+                "the list of functions that can be probed is not readable (" + (why ? why->message : "it is empty") +
+                    "): mount tracefs (mount -t tracefs tracefs /sys/kernel/tracing) and run as root, on a kernel "
+                    "with CONFIG_DYNAMIC_FTRACE");
+}
+
 }  // namespace
 
 std::string function_key(std::string_view name, std::string_view module) {
@@ -105,27 +123,17 @@ std::unordered_set<std::string> parse_blacklist(std::string_view text, std::span
   return names;
 }
 
-std::optional<ProbeableFunctions> read_call_sites(const HostRoot& host, std::span<const KernelFunction> wanted) {
-  for (const std::string_view directory : kTracefs)
-    if (const auto text = host.read(std::string(directory) + "/available_filter_functions_addrs"))
-      return parse_traceable(*text, Listing::Sites, wanted);
-  return std::nullopt;
+bool has_call_sites(const HostRoot& host) {
+  return std::ranges::any_of(kTracefs,
+                             [&](std::string_view directory) { return host.exists(std::string(directory) + kSites); });
+}
+
+Result<ProbeableListing> read_call_sites(const HostRoot& host) {
+  return read_listing(host, kSites);
 }
 
 Result<ProbeableListing> read_probeable_listing(const HostRoot& host) {
-  std::optional<Error> why;
-  for (const std::string_view directory : kTracefs) {
-    auto text = host.read(std::string(directory) + "/available_filter_functions");
-    // The first place is the usual one; the second counts when it is there and closed to us.
-    if (!text && (!why || text.error().code != ENOENT))
-      why = std::move(text.error());
-    else if (text && !text->empty())
-      return text;
-  }
-  return refuse(why && why->code != ENOENT ? EPERM : ENOTSUP,
-                "the list of functions that can be probed is not readable (" + (why ? why->message : "it is empty") +
-                    "): mount tracefs (mount -t tracefs tracefs /sys/kernel/tracing) and run as root, on a kernel "
-                    "with CONFIG_DYNAMIC_FTRACE");
+  return read_listing(host, kNames);
 }
 
 Result<KprobeBlacklist> read_kprobe_blacklist(const HostRoot& host) {

@@ -42,16 +42,16 @@ ProbeableFunctions parse_traceable(std::string_view text, Listing listing, std::
 // Lines of debugfs kprobes/blacklist: "0xSTART-0xEND\tNAME".
 std::unordered_set<std::string> parse_blacklist(std::string_view text, std::span<const KernelFunction> functions);
 
-// Call sites (6.5); nothing on older kernels. Reading them takes the kernel twice as long as reading the names.
-std::optional<ProbeableFunctions> read_call_sites(const HostRoot& host, std::span<const KernelFunction> wanted);
-
 // What the kernel publishes, as it is. Printing it takes the kernel a third of a second, during which the caller can
 // find out what to look for in it.
-using ProbeableListing = std::string;  // available_filter_functions
+using ProbeableListing = std::string;  // available_filter_functions, or the one with call sites
 using KprobeBlacklist = std::string;   // kprobes/blacklist
 
 // Fails when tracefs cannot be read: nothing would be known to be probeable. The error says what to mount.
 Result<ProbeableListing> read_probeable_listing(const HostRoot& host);
+// 6.5. Takes the kernel half as long again, and spares whoever needs no names the reading of all symbols.
+bool has_call_sites(const HostRoot& host);
+Result<ProbeableListing> read_call_sites(const HostRoot& host);
 // Empty without debugfs: then attaching finds out.
 Result<KprobeBlacklist> read_kprobe_blacklist(const HostRoot& host);
 

@@ -261,6 +261,31 @@ bpf_program* loaded(bpf_program* program) {
   return bpf_program__fd(program) >= 0 ? program : nullptr;
 }
 
+// Programs are told a function's entry. The call site is that entry or lies this far behind it, past an endbr64 of
+// x86-64, or on arm64 past what saves the link register and perhaps a bti. So close to it nothing else begins.
+#if defined(__x86_64__)
+constexpr std::array<std::uint64_t, 1> kSiteBehindEntry = {4};
+#else
+constexpr std::array<std::uint64_t, 2> kSiteBehindEntry = {4, 8};
+#endif
+
+void add_entries_of_sites(std::unordered_map<std::uint64_t, trace_function>& functions) {
+  const std::vector<std::pair<std::uint64_t, trace_function>> sites{functions.begin(), functions.end()};
+  for (const auto& [site, function] : sites)
+    for (const auto distance : kSiteBehindEntry)
+      functions.try_emplace(site - distance, function);
+}
+
+// How many descriptions() has at most.
+std::size_t count_descriptions(const ProbePlan& plan) {
+  std::size_t addresses = 0;
+  for (const auto& target : plan.targets)
+    addresses += target.addresses.size();
+  for (const auto& move : plan.moves)
+    addresses += move.addresses.size();
+  return plan.at_call_sites ? addresses * (1 + kSiteBehindEntry.size()) : addresses;
+}
+
 // One function may be traced and hand identities on.
 std::unordered_map<std::uint64_t, trace_function> descriptions(const ProbePlan& plan) {
   std::unordered_map<std::uint64_t, trace_function> functions;
@@ -280,6 +305,8 @@ std::unordered_map<std::uint64_t, trace_function> descriptions(const ProbePlan& 
       functions[address].argument = move.skb_argument;
       functions[address].move = static_cast<__u8>(move.move);
     }
+  if (plan.at_call_sites)
+    add_entries_of_sites(functions);
   return functions;
 }
 
@@ -336,12 +363,7 @@ Result<TracerObject> TracerObject::load(const TracerSettings& settings, const Pr
   if (const int err = errno; !raw)
     return fail(err, "open the tracer's BPF object");
   write_settings(*raw, settings);
-  std::size_t addresses = 0;
-  for (const auto& target : plan.targets)
-    addresses += target.addresses.size();
-  for (const auto& move : plan.moves)
-    addresses += move.addresses.size();
-  TRY(size_maps(*raw, settings, addresses));
+  TRY(size_maps(*raw, settings, count_descriptions(plan)));
   select_programs(*raw, plan);
   select_move_programs(*raw, plan);
   if (settings.patterns)

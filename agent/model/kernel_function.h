@@ -18,9 +18,10 @@ struct KernelFunction {
   bool only_const = false;          // declared `const struct sk_buff *` (pwru never sees these)
   std::uint8_t argument_count = 0;  // in slots of 8 bytes; a struct by value may take two
   bool variadic = false;
-  bool kprobe_only = false;              // structs by value that BPF trampolines refuse or place differently
-  std::uint32_t btf_id = 0;              // in the BTF of its module, or of vmlinux
-  std::vector<std::uint64_t> addresses;  // from kallsyms, ascending; several when the name is not unique
+  bool kprobe_only = false;  // structs by value that BPF trampolines refuse or place differently
+  std::uint32_t btf_id = 0;  // in the BTF of its module, or of vmlinux
+  // Of its entry, from kallsyms, or of its call site, from ftrace; ascending, several when the name is not unique.
+  std::vector<std::uint64_t> addresses;
   friend bool operator==(const KernelFunction&, const KernelFunction&) = default;
 };
 

@@ -50,7 +50,8 @@ struct ProbePlan {
   Backend backend = Backend::Kprobe;      // of most targets; fentry.multi leaves some to kprobe.multi
   std::vector<ProbeTarget> targets = {};  // those on the path first
   std::vector<RefusedFunction> refused = {};
-  bool drops = true;  // tracepoint kfree_skb
+  bool drops = true;           // tracepoint kfree_skb
+  bool at_call_sites = false;  // addresses are those of call sites, not of entries
   MoveBackend move_backend = MoveBackend::None;
   std::vector<MoveTarget> moves = {};  // empty with MoveBackend::None
   bool track_stack = false;            // what happens while a followed packet is handled belongs to it

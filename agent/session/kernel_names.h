@@ -19,7 +19,9 @@ public:
   explicit KernelNames(HostRoot host) : host_(std::move(host)) {}
 
   Result<std::shared_ptr<const Kallsyms>> symbols() { return symbols_.get(host_, &Kallsyms::read); }
-  Result<std::shared_ptr<const ProbeableListing>> listing() { return listing_.get(host_, &read_probeable_listing); }
+  Result<std::shared_ptr<const ProbeableListing>> listing(Listing form) {
+    return form == Listing::Sites ? sites_.get(host_, &read_call_sites) : listing_.get(host_, &read_probeable_listing);
+  }
   Result<std::shared_ptr<const KprobeBlacklist>> blacklist() { return blacklist_.get(host_, &read_kprobe_blacklist); }
 
 private:
@@ -47,6 +49,7 @@ private:
   HostRoot host_;
   Kept<Kallsyms> symbols_;
   Kept<ProbeableListing> listing_;
+  Kept<ProbeableListing> sites_;
   Kept<KprobeBlacklist> blacklist_;
 };
 

@@ -123,6 +123,13 @@ Result<Backend> backend_for(const TraceSpec& spec, const KernelFeatures& feature
   return chosen;
 }
 
+// Only single kprobes are named relative to one.
+Result<KprobeBase> base_of(const PreparedTrace& prepared) {
+  if (!has_single_kprobes(*prepared.plan))
+    return KprobeBase{};
+  return kprobe_base(*TRY(prepared.symbols->get()));
+}
+
 std::string find_tracefs(const HostRoot& host) {
   for (const auto* folder : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"})
     if (host.exists(std::string(folder) + "/kprobe_events"))
@@ -230,8 +237,8 @@ Result<FieldExpressions> compile_fields(const TraceSpec& spec, const btf& vmlinu
 }
 
 // A trampoline shows no return address: the caller is found in the stack.
-bool needs_stack_for_caller(const TraceSpec& spec, const ProbePlan& plan) {
-  return spec.caller && plan.backend == Backend::FentryMulti;
+bool needs_stack_for_caller(const TraceSpec& spec, const PlanFacts& facts) {
+  return spec.caller && facts.backend == Backend::FentryMulti;
 }
 
 }  // namespace
@@ -244,16 +251,21 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   const auto selected = TRY(name_selector(spec));
   TRY(check_privileges(host));
   TRY(check_lockdown());
+  TRY(Kallsyms::check_shown(host));
   const BtfRequest request{
       .vmlinux_path = spec.kernel_btf.empty() ? std::nullopt : std::optional(spec.kernel_btf),
       .modules = spec.modules,
       .all_modules = spec.all_modules,
   };
-  // The kernel takes as long to print its symbols and functions as for all the rest: other threads wait for that.
-  auto reading_symbols = std::async(std::launch::async, [&] { return names.symbols(); });
+  // The kernel takes as long to print its functions and symbols as for all the rest: other threads wait for that.
+  // Functions that take no packet are looked up by name, in the symbols.
+  const Listing form = has_call_sites(host) && !spec.track_stack ? Listing::Sites : Listing::Names;
   auto reading_listing = std::async(std::launch::async, [&] {
-    return probes_functions(spec) ? names.listing() : std::make_shared<const ProbeableListing>();
+    return probes_functions(spec) ? names.listing(form) : std::make_shared<const ProbeableListing>();
   });
+  auto symbols = std::make_unique<DeferredSymbols>(names);
+  if (form == Listing::Names && probes_functions(spec))
+    symbols->begin();
   const auto types = TRY(KernelBtf::load(host, request));
   auto fields = TRY(compile_fields(spec, types.vmlinux()));
   auto dumps =
@@ -265,24 +277,13 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   auto backend = backend_for(spec, features);
   const bool needs_blacklist = probes_functions(spec) && backend && *backend == Backend::Kprobe;
   const auto blacklist = needs_blacklist ? TRY(names.blacklist()) : std::make_shared<const KprobeBlacklist>();
-  const auto listing = TRY(reading_listing.get());
-  auto symbols = TRY(reading_symbols.get());
-  FunctionCatalogue catalogue;
-  if (probes_functions(spec)) {
-    auto probeable = parse_traceable(*listing, Listing::Names, functions);
-    probeable.blacklisted = parse_blacklist(*blacklist, functions);
-    catalogue = complete_catalogue(host, std::move(functions), std::move(probeable), *symbols);
-  }
+  const bool at_call_sites = form == Listing::Sites && backend && *backend != Backend::Kprobe;
   const auto session = usable_session(spec, features, types.vmlinux());
   PlanFacts facts{
-      .backend = TRY(std::move(backend)),
+      .backend = backend ? *backend : Backend::Kprobe,
       .moves = move_backend(session, features),
       .kprobe_multi = features.kprobe_multi.available,
   };
-  if (spec.track_stack)
-    TRY(find_other_functions(
-        spec, catalogue, {.host = host, .symbols = *symbols, .traceable = *listing, .blacklist = *blacklist}, facts));
-  auto plan = std::make_unique<ProbePlan>(TRY(plan_probes(catalogue, spec, facts, selected)));
   auto settings = settings_for(spec, features, std::move(filter));
   settings.own_btf_copy = types.copy();
   settings.session = session.value_or(SessionKfuncs{});
@@ -294,18 +295,35 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   settings.xdp_values = std::move(fields.xdp_values.code);
   settings.capture_skb = dumps.needs_skb();
   settings.capture_shared = dumps.shared.has_value();
-  settings.capture_stack = settings.capture_stack || needs_stack_for_caller(spec, *plan);
+  settings.capture_stack = settings.capture_stack || needs_stack_for_caller(spec, facts);
   auto patterns = spec.programs.empty() ? std::nullopt : std::optional(ProgramPatterns::load());
   if (patterns && *patterns) {
     settings.programs = spec.programs;
     settings.patterns = &**patterns;
   }
+  auto reasons = DropReasons::read(host, types);
+  const auto listing = TRY(reading_listing.get());
+  FunctionCatalogue catalogue;
+  if (probes_functions(spec)) {
+    auto probeable = parse_traceable(*listing, form, functions);
+    probeable.blacklisted = parse_blacklist(*blacklist, functions);
+    catalogue = at_call_sites
+                    ? catalogue_of_sites(std::move(functions), probeable)
+                    : complete_catalogue(host, std::move(functions), std::move(probeable), *TRY(symbols->get()));
+  }
+  facts.backend = TRY(std::move(backend));
+  if (spec.track_stack)
+    TRY(find_other_functions(
+        spec, catalogue,
+        {.host = host, .symbols = *TRY(symbols->get()), .traceable = *listing, .blacklist = *blacklist}, facts));
+  auto plan = std::make_unique<ProbePlan>(TRY(plan_probes(catalogue, spec, facts, selected)));
+  plan->at_call_sites = at_call_sites;
   auto tracer = TRY(load_tracer(settings, *plan));
   TRY(tracer.describe(*plan));
   return PreparedTrace{
       .features = std::move(features),
       .symbols = std::move(symbols),
-      .reasons = DropReasons::read(host, types),
+      .reasons = std::move(reasons),
       .value_forms = std::move(fields.values.forms),
       .xdp_value_forms = std::move(fields.xdp_values.forms),
       .dump_forms = std::move(dumps),
@@ -327,8 +345,10 @@ std::string_view backend_of(const PreparedTrace& prepared, const TraceSpec& spec
 }
 
 Result<std::unique_ptr<AttachedProbes>> attach_prepared(PreparedTrace& prepared, const Stop& stop) {
-  const auto base = TRY(kprobe_base(*prepared.symbols));
+  const auto base = TRY(base_of(prepared));
   auto probes = TRY(attach_probes(prepared.tracer, *prepared.plan, prepared.tracefs, base, stop));
+  // Read while nobody needs them yet: the first event will.
+  prepared.symbols->begin();
   const auto& progress = probes->progress();
   if (progress.wanted > 0 && progress.refused.size() >= progress.wanted && progress.attached == 0)
     return refuse(ENOTSUP, "the kernel refused all " + std::to_string(progress.wanted) + " functions, such as '" +

@@ -12,13 +12,13 @@
 #include "kernel/attached_probes.h"
 #include "kernel/drop_reasons.h"
 #include "kernel/host_root.h"
-#include "kernel/kallsyms.h"
 #include "kernel/tracer_object.h"
 #include "model/dump_form.h"
 #include "model/kernel_features.h"
 #include "model/probe_plan.h"
 #include "model/trace_spec.h"
 #include "model/value_form.h"
+#include "session/deferred_symbols.h"
 #include "session/kernel_names.h"
 #include "session/trace_loop.h"
 
@@ -26,7 +26,7 @@ namespace skbtrail {
 
 struct PreparedTrace {
   KernelFeatures features;
-  std::shared_ptr<const Kallsyms> symbols;
+  std::unique_ptr<DeferredSymbols> symbols;  // its address stays, since decoders refer to it
   DropReasons reasons;
   std::vector<ValueForm> value_forms;  // of spec.values
   std::vector<ValueForm> xdp_value_forms;

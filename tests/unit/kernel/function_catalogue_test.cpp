@@ -104,6 +104,18 @@ TEST_CASE("call sites are read only when the names leave a doubt") {
   CHECK(in_doubt->attachable.at(0).addresses == std::vector<std::uint64_t>{0xffffffff81003000});
 }
 
+TEST_CASE("call sites alone make a catalogue, of their own addresses") {
+  const auto probeable =
+      parse_traceable("ffffffff81003004 seq_show\nffffffff81002004 seq_show\nffffffffc0001004 veth_xmit [veth]\n",
+                      Listing::Sites, std::vector{function("seq_show"), function("veth_xmit", "veth")});
+  const auto catalogue =
+      catalogue_of_sites({function("veth_xmit", "veth"), function("seq_show"), function("ip_rcv")}, probeable);
+  REQUIRE(catalogue.attachable.size() == 2);
+  CHECK(catalogue.attachable[0].addresses == std::vector<std::uint64_t>{0xffffffff81002004, 0xffffffff81003004});
+  CHECK(catalogue.attachable[1].addresses == std::vector<std::uint64_t>{0xffffffffc0001004});
+  CHECK(catalogue.refused.at(0).reason.find("not in available_filter_functions") == 0);
+}
+
 TEST_CASE("the catalogue is sorted by name, then module") {
   auto probeable = traceable({"seq_show", "ip_rcv", "veth_xmit [veth]"});
   const auto catalogue =

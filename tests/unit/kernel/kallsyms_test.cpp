@@ -142,3 +142,14 @@ TEST_CASE("kallsyms are read below the host's root") {
   REQUIRE(kernel);
   CHECK(kernel->addresses("ip_rcv").size() == 1);
 }
+
+TEST_CASE("whether addresses are hidden shows in the first lines") {
+  TestHost host;
+  CHECK(Kallsyms::check_shown(host.root()).error().code == ENOENT);
+  host.with("/proc/kallsyms", "");
+  CHECK(Kallsyms::check_shown(host.root()).error().code == ENOTSUP);
+  host.with("/proc/kallsyms", "0000000000000000 A fixed_percpu_data\n0000000000000000 T ip_rcv\n");
+  CHECK(Kallsyms::check_shown(host.root()).error().code == EPERM);
+  host.with("/proc/kallsyms", "0000000000000000 A fixed_percpu_data\n0000000000001000 A cpu_debug_store\n00000000");
+  CHECK(Kallsyms::check_shown(host.root()));
+}

@@ -51,3 +51,14 @@ TEST_CASE("a reading that failed is tried again") {
   host.write("kallsyms", "ffffffff82000000 T udp_rcv\nffffffff82000100 T udp_err\n");
   CHECK(names.symbols());
 }
+
+TEST_CASE("the listings with and without call sites are kept apart") {
+  const Host host;
+  std::filesystem::create_directories(host.folder / "sys/kernel/tracing");
+  std::ofstream(host.folder / "sys/kernel/tracing/available_filter_functions") << "ip_rcv\n";
+  KernelNames names{HostRoot{host.folder}};
+  CHECK_FALSE(names.listing(Listing::Sites));
+  std::ofstream(host.folder / "sys/kernel/tracing/available_filter_functions_addrs") << "ffffffff81000004 ip_rcv\n";
+  CHECK(**names.listing(Listing::Names) == "ip_rcv\n");
+  CHECK(**names.listing(Listing::Sites) == "ffffffff81000004 ip_rcv\n");
+}
