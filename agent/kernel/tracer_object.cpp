@@ -378,6 +378,12 @@ Result<TracerObject> TracerObject::load(const TracerSettings& settings, const Pr
   return tracer;
 }
 
+bool TracerObject::fits(const ProbePlan& plan) const {
+  const auto has_program = [&](const ProbeTarget& target) { return program(target.backend, target.tier) != nullptr; };
+  return count_descriptions(plan) <= bpf_map__max_entries(raw_->maps.functions) &&
+         std::ranges::all_of(plan.targets, has_program);
+}
+
 bpf_program* TracerObject::program(Backend backend, Tier tier) const {
   const auto& programs = raw_->progs;
   if (tier == Tier::Beside)

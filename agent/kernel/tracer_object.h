@@ -81,6 +81,9 @@ public:
   TracerObject& operator=(TracerObject&&) noexcept;
   ~TracerObject();
 
+  // Whether all that this plan needs was loaded, and there is room for its functions.
+  bool fits(const ProbePlan& plan) const;
+
   // The program of a tier; null when no target of the plan uses this backend.
   bpf_program* program(Backend backend, Tier tier) const;
   // Null when the plan has no drops.

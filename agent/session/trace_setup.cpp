@@ -241,6 +241,23 @@ bool needs_stack_for_caller(const TraceSpec& spec, const PlanFacts& facts) {
   return spec.caller && facts.backend == Backend::FentryMulti;
 }
 
+// The verifier can look at the programs while the kernel still prints its functions: which of them a plan needs shows
+// when every function is taken for one that can be probed. Nothing when that plan is none, or when trampolines are
+// needed, which exist for real functions only.
+std::optional<TracerObject> load_early(const TracerSettings& settings, const std::vector<KernelFunction>& functions,
+                                       const TraceSpec& spec, const PlanFacts& facts,
+                                       const std::function<bool(std::string_view)>& selected) {
+  FunctionCatalogue presumed{.attachable = functions, .refused = {}};
+  for (KernelFunction& function : presumed.attachable)
+    function.addresses = {0};
+  auto plan = plan_probes(presumed, spec, facts, selected);
+  if (!plan || facts.moves == MoveBackend::Trampolines)
+    return std::nullopt;
+  plan->at_call_sites = true;
+  auto tracer = TracerObject::load(settings, *plan);
+  return tracer ? std::optional(std::move(*tracer)) : std::nullopt;
+}
+
 }  // namespace
 
 Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host, KernelNames& names) {
@@ -301,6 +318,7 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
     settings.programs = spec.programs;
     settings.patterns = &**patterns;
   }
+  auto tracer = at_call_sites ? load_early(settings, functions, spec, facts, selected) : std::nullopt;
   auto reasons = DropReasons::read(host, types);
   const auto listing = TRY(reading_listing.get());
   FunctionCatalogue catalogue;
@@ -318,8 +336,9 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
         {.host = host, .symbols = *TRY(symbols->get()), .traceable = *listing, .blacklist = *blacklist}, facts));
   auto plan = std::make_unique<ProbePlan>(TRY(plan_probes(catalogue, spec, facts, selected)));
   plan->at_call_sites = at_call_sites;
-  auto tracer = TRY(load_tracer(settings, *plan));
-  TRY(tracer.describe(*plan));
+  if (!tracer || !tracer->fits(*plan))
+    tracer = TRY(load_tracer(settings, *plan));
+  TRY(tracer->describe(*plan));
   return PreparedTrace{
       .features = std::move(features),
       .symbols = std::move(symbols),
@@ -328,7 +347,7 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
       .xdp_value_forms = std::move(fields.xdp_values.forms),
       .dump_forms = std::move(dumps),
       .plan = std::move(plan),
-      .tracer = std::move(tracer),
+      .tracer = std::move(*tracer),
       .tracefs = find_tracefs(host),
       .programs_refused = patterns && !*patterns ? patterns->error().message : std::string(),
   };
