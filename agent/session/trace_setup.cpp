@@ -127,7 +127,8 @@ Result<Backend> backend_for(const TraceSpec& spec, const KernelFeatures& feature
 Result<KprobeBase> base_of(const PreparedTrace& prepared) {
   if (!has_single_kprobes(*prepared.plan))
     return KprobeBase{};
-  return kprobe_base(*TRY(prepared.symbols->get()));
+  const auto symbols = TRY(prepared.symbols->get());
+  return kprobe_base(*symbols);
 }
 
 std::string find_tracefs(const HostRoot& host) {
@@ -153,7 +154,14 @@ Result<> find_other_functions(const TraceSpec& spec, const FunctionCatalogue& ca
   return {};
 }
 
-TracerSettings settings_for(const TraceSpec& spec, const KernelFeatures& features, CompiledFilter filter) {
+// Of a tunnel, what it carries. L3 expressions judge from the inner IP header on.
+struct Filters {
+  CompiledFilter packet;
+  std::vector<bpf_insn> tunnel_l2;
+  std::vector<bpf_insn> tunnel_l3;
+};
+
+TracerSettings settings_for(const TraceSpec& spec, const KernelFeatures& features, Filters filters) {
   TracerSettings settings{
       .has_func_ip = features.function_ip.available,
       .has_drop_reason = features.drop_reasons.available,
@@ -176,13 +184,14 @@ TracerSettings settings_for(const TraceSpec& spec, const KernelFeatures& feature
       .max_packets = spec.max_packets,
   };
   if (!spec.filter.empty()) {
-    settings.filter_l2 = std::move(filter.l2);
-    settings.filter_l3 = std::move(filter.l3).value_or(std::vector<bpf_insn>{});
+    settings.filter_l2 = std::move(filters.packet.l2);
+    settings.filter_l3 = std::move(filters.packet.l3).value_or(std::vector<bpf_insn>{});
   }
+  settings.tunnel_l2 = std::move(filters.tunnel_l2);
+  settings.tunnel_l3 = std::move(filters.tunnel_l3);
   return settings;
 }
 
-// Of what a tunnel carries. L3 expressions judge from the inner IP header on.
 Result<std::vector<bpf_insn>> compile_tunnel_filter(std::string_view flag, const std::string& expression,
                                                     LinkForm form) {
   if (expression.empty())
@@ -197,6 +206,14 @@ Result<std::vector<bpf_insn>> compile_tunnel_filter(std::string_view flag, const
                               "': it speaks of the link layer, which an IP packet does not have; write it as "
                               "--filter-tunnel-pcap-l2");
   return std::move(*filter->l3);
+}
+
+Result<Filters> compile_filters(const TraceSpec& spec) {
+  return Filters{
+      .packet = TRY(compile_filter(spec.filter)),
+      .tunnel_l2 = TRY(compile_tunnel_filter("--filter-tunnel-pcap-l2", spec.tunnel_filter_l2, LinkForm::L2)),
+      .tunnel_l3 = TRY(compile_tunnel_filter("--filter-tunnel-pcap-l3", spec.tunnel_filter_l3, LinkForm::L3)),
+  };
 }
 
 struct FieldExpressions {
@@ -236,9 +253,35 @@ Result<FieldExpressions> compile_fields(const TraceSpec& spec, const btf& vmlinu
   };
 }
 
+void use_fields(FieldExpressions& fields, TracerSettings& settings) {
+  settings.field_filter = std::move(fields.filter);
+  settings.values = std::move(fields.values.code);
+  settings.xdp_filter = std::move(fields.xdp_filter);
+  settings.xdp_values = std::move(fields.xdp_values.code);
+}
+
 // A trampoline shows no return address: the caller is found in the stack.
 bool needs_stack_for_caller(const TraceSpec& spec, const PlanFacts& facts) {
   return spec.caller && facts.backend == Backend::FentryMulti;
+}
+
+// What the kernel prints of its functions.
+struct KernelListings {
+  Listing form = Listing::Names;
+  const ProbeableListing& traceable;
+  const KprobeBlacklist& blacklist;
+};
+
+ProbeableFunctions probeable_of(const KernelListings& listings, const std::vector<KernelFunction>& functions) {
+  auto probeable = parse_traceable(listings.traceable, listings.form, functions);
+  probeable.blacklisted = parse_blacklist(listings.blacklist, functions);
+  return probeable;
+}
+
+Result<FunctionCatalogue> catalogue_of_names(const HostRoot& host, const std::vector<KernelFunction>& functions,
+                                             const KernelListings& listings, DeferredSymbols& symbols) {
+  const auto known = TRY(symbols.get());
+  return complete_catalogue(host, functions, probeable_of(listings, functions), *known);
 }
 
 // The verifier can look at the programs while the kernel still prints its functions: which of them a plan needs shows
@@ -262,9 +305,7 @@ std::optional<TracerObject> load_early(const TracerSettings& settings, const std
 
 Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host, KernelNames& names) {
   // What the user wrote comes first: a typo should not cost a look at the kernel.
-  auto filter = TRY(compile_filter(spec.filter));
-  auto tunnel_l2 = TRY(compile_tunnel_filter("--filter-tunnel-pcap-l2", spec.tunnel_filter_l2, LinkForm::L2));
-  auto tunnel_l3 = TRY(compile_tunnel_filter("--filter-tunnel-pcap-l3", spec.tunnel_filter_l3, LinkForm::L3));
+  auto filters = TRY(compile_filters(spec));
   const auto selected = TRY(name_selector(spec));
   TRY(check_privileges(host));
   TRY(check_lockdown());
@@ -301,15 +342,10 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
       .moves = move_backend(session, features),
       .kprobe_multi = features.kprobe_multi.available,
   };
-  auto settings = settings_for(spec, features, std::move(filter));
+  auto settings = settings_for(spec, features, std::move(filters));
   settings.own_btf_copy = types.copy();
   settings.session = session.value_or(SessionKfuncs{});
-  settings.tunnel_l2 = std::move(tunnel_l2);
-  settings.tunnel_l3 = std::move(tunnel_l3);
-  settings.field_filter = std::move(fields.filter);
-  settings.values = std::move(fields.values.code);
-  settings.xdp_filter = std::move(fields.xdp_filter);
-  settings.xdp_values = std::move(fields.xdp_values.code);
+  use_fields(fields, settings);
   settings.capture_skb = dumps.needs_skb();
   settings.capture_shared = dumps.shared.has_value();
   settings.capture_stack = settings.capture_stack || needs_stack_for_caller(spec, facts);
@@ -321,19 +357,16 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   auto tracer = at_call_sites ? load_early(settings, functions, spec, facts, selected) : std::nullopt;
   auto reasons = DropReasons::read(host, types);
   const auto listing = TRY(reading_listing.get());
-  FunctionCatalogue catalogue;
-  if (probes_functions(spec)) {
-    auto probeable = parse_traceable(*listing, form, functions);
-    probeable.blacklisted = parse_blacklist(*blacklist, functions);
-    catalogue = at_call_sites
-                    ? catalogue_of_sites(std::move(functions), probeable)
-                    : complete_catalogue(host, std::move(functions), std::move(probeable), *TRY(symbols->get()));
-  }
+  const KernelListings listings{.form = form, .traceable = *listing, .blacklist = *blacklist};
+  const auto catalogue = !probes_functions(spec) ? FunctionCatalogue{}
+                         : at_call_sites         ? catalogue_of_sites(functions, probeable_of(listings, functions))
+                                                 : TRY(catalogue_of_names(host, functions, listings, *symbols));
   facts.backend = TRY(std::move(backend));
-  if (spec.track_stack)
-    TRY(find_other_functions(
-        spec, catalogue,
-        {.host = host, .symbols = *TRY(symbols->get()), .traceable = *listing, .blacklist = *blacklist}, facts));
+  if (spec.track_stack) {
+    const auto known = TRY(symbols->get());
+    TRY(find_other_functions(spec, catalogue,
+                             {.host = host, .symbols = *known, .traceable = *listing, .blacklist = *blacklist}, facts));
+  }
   auto plan = std::make_unique<ProbePlan>(TRY(plan_probes(catalogue, spec, facts, selected)));
   plan->at_call_sites = at_call_sites;
   if (!tracer || !tracer->fits(*plan))
