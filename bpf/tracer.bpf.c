@@ -112,7 +112,7 @@ static __always_inline void handle(const void *ctx, enum scratch_kind kind, u64 
 	if (!track_stack)
 		return;
 	if (kind == SCRATCH_PROGRAM)
-		note_handling(trampoline_stack(ctx), trampoline_stack(ctx), head);
+		note_handling(trampoline_stack(ctx), 0, head);
 	else if (kind == SCRATCH_ENTRY_KPROBE || kind == SCRATCH_FOLLOW_KPROBE)
 		note_handling(stack_pointer(ctx), return_slot(ctx), head);
 }
@@ -285,7 +285,7 @@ int beside_kprobe(struct pt_regs *ctx)
 
 	if (!function || !is_on())
 		return 0;
-	handling = find_handling(stack_pointer(ctx));
+	handling = handling_of(stack_pointer(ctx), find_handling(ctx, stack_pointer(ctx)));
 	if (!handling || (function->by_program && !in_program(return_address(ctx))))
 		return 0;
 	packet.scratch = my_scratch(SCRATCH_BESIDE);
@@ -448,10 +448,12 @@ int moves_session(struct pt_regs *ctx)
 	if (!function || !cookie)
 		return 1;
 	if (function->move == TRACE_MOVE_BORN) {
-		if (!session_is_return(ctx))
-			return !handling_number(stack_pointer(ctx));
-		born_on_stack(return_value(ctx), stack_pointer(ctx));
-		return 0;
+		if (session_is_return(ctx)) {
+			born_while(handling_of(stack_pointer(ctx), *cookie), return_value(ctx));
+			return 0;
+		}
+		*cookie = find_handling(ctx, stack_pointer(ctx));
+		return !*cookie;
 	}
 	if (session_is_return(ctx)) {
 		skb = *cookie;
@@ -503,7 +505,10 @@ AT_RETURN(skb_segment, 2, children_of)
 	SEC("?fexit/" #function)                                                                  \
 	int fexit_##function(const u64 *ctx)                                                      \
 	{                                                                                         \
-		return born_on_stack(trampoline_word(ctx, arguments), trampoline_stack(ctx));     \
+		const u64 sp = trampoline_stack(ctx);                                             \
+												  \
+		born_while(handling_of(sp, find_handling((void *)ctx, sp)), trampoline_word(ctx, arguments)); \
+		return 0;                                                                         \
 	}
 
 AT_BIRTH(__alloc_skb, 4)

@@ -176,6 +176,7 @@ struct css_set {
 };
 
 struct task_struct {
+	void *stack;			/* its lowest address */
 	int pid;
 	int tgid;
 	struct nsproxy *nsproxy;

@@ -101,6 +101,19 @@ def check_connection(pair):
         assert len(last) == 1 and flags[last[0]] == "ACK", flags
 
 
+def check_repeated(pair):
+    with lab.test("what one task sends again and again is no answer to what it sent before"):
+        with lab.Trace(STACK, "--probes", "path", f"udp dst port {CLOSED} and greater 60") as trace:
+            for _ in range(20):
+                send(pair, CLOSED, 20)
+            lab.wait_until(lambda: len(trace.so_far()) > 1000, 20)
+        sent = [events for events in trace.packets().values()
+                if any(told_of(event, "udp") and event["func"] == "__ip_local_out" for event in events)]
+        assert len(sent) == 400, (len(sent), trace.stderr)
+        assert {events[0]["tracked_by"] for events in sent} == {"filter"}, \
+            [events[0] for events in sent if events[0]["tracked_by"] != "filter"][:3]
+
+
 def calls_of_each(pair, count, meanwhile=contextlib.nullcontext):
     """How often BESIDE was called for each of `count` echo requests."""
     with lab.Trace("--filter-non-skb-funcs", BESIDE, "--filter-func", "ip_rcv|icmp_rcv|ip_route_input_noref",
@@ -159,6 +172,7 @@ def main():
         ping(pair)
         check_error(pair)
         check_answer(pair)
+        check_repeated(pair)
         check_connection(pair)
         check_beside(pair)
     check_errors()
