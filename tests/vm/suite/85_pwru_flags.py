@@ -10,7 +10,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 # A value for each flag that needs one.
 VALUES = {"--backend": "kprobe", "--filter-func": "ip_rcv", "--filter-ifname": "lo", "--filter-mark": "0x1/0xf",
-          "--filter-netns": "/proc/self/ns/net", "--filter-skb-expr": "skb->dev->ifindex == 1",
+          "--filter-netns": "/proc/self/ns/net", "--filter-non-skb-funcs": "fib_table_lookup",
+          "--filter-skb-expr": "skb->dev->ifindex == 1",
           "--filter-tunnel-pcap-l2": "udp port 53", "--filter-tunnel-pcap-l3": "icmp",
           "--filter-xdp-expr": "xdp->data != xdp->data_end",
           "--kernel-btf": "/sys/kernel/btf/vmlinux", "--kmods": "veth", "--output-file": "/dev/null",
