@@ -2,6 +2,7 @@
 """However a trace ends, nothing of it stays: no probe, no BPF object, no process, no open file of somebody who stays;
 and the prompt is back at once."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -96,6 +97,15 @@ def worker_of(trace_pid):
     return int(mine[0]) if mine else None
 
 
+def open_files(pid):
+    """What each descriptor of a process is of."""
+    folder, files = f"/proc/{pid}/fd", []
+    for number in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            files.append(os.readlink(f"{folder}/{number}"))
+    return files
+
+
 # Programs and probes that exist for the first time stay in the kernel's caches, not in these lists.
 before = state()
 
@@ -113,9 +123,11 @@ for backend in backends:
         with lab.test(f"{backend}: a trace that is over ends by itself, in time"):
             with lab.Trace(*quick, "--duration", "2s") as trace:
                 began = time.monotonic()
-                open_files = len(os.listdir(f"/proc/{trace.process.pid}/fd"))
-                time.sleep(1)
-                assert len(os.listdir(f"/proc/{trace.process.pid}/fd")) == open_files, "it opens files while it runs"
+                # The kernel's symbols are read once it traces.
+                lab.wait_until(lambda: "/proc/kallsyms" not in open_files(trace.process.pid), 1)
+                held = len(open_files(trace.process.pid))
+                time.sleep(0.8)
+                assert len(open_files(trace.process.pid)) == held, "it opens files while it runs"
                 ended = trace.wait(60)
                 took = time.monotonic() - began
             assert ended and trace.status == 0 and trace.totals.attached > 0, trace.stderr
