@@ -54,7 +54,6 @@ struct ProbePlan {
   bool at_call_sites = false;  // addresses are those of call sites, not of entries
   MoveBackend move_backend = MoveBackend::None;
   std::vector<MoveTarget> moves = {};  // empty with MoveBackend::None
-  bool track_stack = false;            // what happens while a followed packet is handled belongs to it
 };
 
 }  // namespace skbtrail

@@ -40,6 +40,19 @@ bool has(std::span<const KernelFunction> functions, std::string_view name) {
   return std::ranges::find(functions, name, &KernelFunction::name) != functions.end();
 }
 
+std::string reason_of(const FunctionCatalogue& found, std::string_view name) {
+  const auto refused =
+      std::ranges::find(found.refused, name, [](const auto& one) { return std::string_view(one.function.name); });
+  return refused != found.refused.end() ? refused->reason : "kallsyms does not have it";
+}
+
+Error cannot_be_traced(std::string message, const std::string& reason) {
+  message += ": it cannot be traced here (";
+  message += reason;
+  message += "): write the name of a function that /sys/kernel/tracing/available_filter_functions has";
+  return refuse(EINVAL, message);
+}
+
 }  // namespace
 
 FunctionCatalogue look_up_functions(std::span<const std::string> names, const FunctionListings& listings) {
@@ -62,12 +75,7 @@ Result<std::vector<KernelFunction>> named_functions(std::span<const std::string>
                                 "chooses among those");
     if (has(found.attachable, name))
       continue;
-    const auto refused =
-        std::ranges::find(found.refused, name, [](const auto& one) { return std::string_view(one.function.name); });
-    const std::string reason = refused != found.refused.end() ? refused->reason : "kallsyms does not have it";
-    return refuse(EINVAL,
-                  object + ": it cannot be traced here (" + reason +
-                      "): write the name of a function that /sys/kernel/tracing/available_filter_functions has");
+    return cannot_be_traced(object, reason_of(found, name));
   }
   return std::move(found.attachable);
 }

@@ -60,7 +60,9 @@ std::vector<MoveTarget> moves_of(const FunctionCatalogue& catalogue) {
 }
 
 // Of functions that take no packet.
-void add_others(const PlanFacts& facts, ProbePlan& plan) {
+void add_others(const TraceSpec& spec, const PlanFacts& facts, ProbePlan& plan) {
+  if (!spec.track_stack)
+    return;
   const auto add = [&](const KernelFunction& function, bool by_program) {
     auto target = target_of(function, facts.backend);
     target.tier = Tier::Beside;
@@ -151,10 +153,7 @@ Result<ProbePlan> plan_probes(const FunctionCatalogue& catalogue, const TraceSpe
   }
   if (reported == 0 && selected)
     return refuse(EINVAL, nothing_matches(catalogue, spec, selected));
-  if (spec.track_stack) {
-    plan.track_stack = true;
-    add_others(facts, plan);
-  }
+  add_others(spec, facts, plan);
   std::ranges::stable_partition(plan.targets, &ProbeTarget::on_path);
   return plan;
 }

@@ -203,7 +203,6 @@ TEST_CASE("functions without a packet are told beside the others, first of all, 
   facts.others = {function("fib_table_lookup")};
   facts.births = {function("__alloc_skb")};
   const auto made = plan({.track_stack = true, .other_functions = {"fib_table_lookup"}}, facts);
-  CHECK(made.track_stack);
   const auto* beside = find(made, "fib_table_lookup");
   REQUIRE(beside);
   CHECK(beside->tier == Tier::Beside);
