@@ -105,7 +105,7 @@ static __always_inline u64 trampoline_stack(const u64 *ctx)
 
 /*
  * From here on to the return of the function, or to the end of the BPF program, this packet is being handled; 0: one that
- * is not followed. A trampoline's frame lasts as long as what it calls, and so does what the first word of its context is.
+ * is not followed. Of a program no return address is known: leave_program() sees its end.
  */
 static __always_inline void handle(const void *ctx, enum scratch_kind kind, u64 head)
 {
@@ -480,9 +480,7 @@ int moves_session(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The same before v6.10: a trampoline for each. */
-
-/* fexit finds the return value behind the arguments. */
+/* The same before v6.10: a trampoline for each. fexit finds the return value behind the arguments. */
 #define AT_RETURN(function, arguments, what)                                                      \
 	SEC("?fexit/" #function)                                                                  \
 	int fexit_##function(const u64 *ctx)                                                      \
@@ -565,7 +563,7 @@ int fentry_ip6_fragment(const u64 *ctx)
  */
 #define RETURN_OFFSET NUMBER_OF_COPY("0x1b7a0021")
 
-/* Its first word, by which handling is told to last, may stay where it is after the program's end. */
+/* Nothing else says that its packet is no longer being handled. */
 static __always_inline void leave_program(const u64 *ctx)
 {
 	if (track_stack)
