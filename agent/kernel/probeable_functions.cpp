@@ -141,10 +141,17 @@ Result<KprobeBlacklist> read_kprobe_blacklist(const HostRoot& host) {
   return text ? std::move(*text) : KprobeBlacklist();
 }
 
-Result<ProbeableFunctions> read_probeable(const HostRoot& host, std::span<const KernelFunction> wanted) {
-  auto probeable = parse_traceable(TRY(read_probeable_listing(host)), Listing::Names, wanted);
-  probeable.blacklisted = parse_blacklist(TRY(read_kprobe_blacklist(host)), wanted);
+ProbeableFunctions parse_probeable(const ProbeableListing& traceable, Listing form, const KprobeBlacklist& blacklist,
+                                   std::span<const KernelFunction> functions) {
+  auto probeable = parse_traceable(traceable, form, functions);
+  probeable.blacklisted = parse_blacklist(blacklist, functions);
   return probeable;
+}
+
+Result<ProbeableFunctions> read_probeable(const HostRoot& host, std::span<const KernelFunction> wanted) {
+  const auto traceable = TRY(read_probeable_listing(host));
+  const auto blacklist = TRY(read_kprobe_blacklist(host));
+  return parse_probeable(traceable, Listing::Names, blacklist, wanted);
 }
 
 }  // namespace skbtrail

@@ -55,6 +55,10 @@ Result<ProbeableListing> read_call_sites(const HostRoot& host);
 // Empty without debugfs: then attaching finds out.
 Result<KprobeBlacklist> read_kprobe_blacklist(const HostRoot& host);
 
+// Both, parsed.
+ProbeableFunctions parse_probeable(const ProbeableListing& traceable, Listing form, const KprobeBlacklist& blacklist,
+                                   std::span<const KernelFunction> functions);
+
 // All of it, read and parsed.
 Result<ProbeableFunctions> read_probeable(const HostRoot& host, std::span<const KernelFunction> wanted);
 

@@ -57,8 +57,7 @@ Error cannot_be_traced(std::string message, const std::string& reason) {
 
 FunctionCatalogue look_up_functions(std::span<const std::string> names, const FunctionListings& listings) {
   auto functions = in_all_modules(names, listings.symbols);
-  auto probeable = parse_traceable(listings.traceable, Listing::Names, functions);
-  probeable.blacklisted = parse_blacklist(listings.blacklist, functions);
+  auto probeable = parse_probeable(listings.traceable, Listing::Names, listings.blacklist, functions);
   return complete_catalogue(listings.host, std::move(functions), std::move(probeable), listings.symbols);
 }
 

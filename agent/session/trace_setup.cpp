@@ -265,23 +265,10 @@ bool needs_stack_for_caller(const TraceSpec& spec, const PlanFacts& facts) {
   return spec.caller && facts.backend == Backend::FentryMulti;
 }
 
-// What the kernel prints of its functions.
-struct KernelListings {
-  Listing form = Listing::Names;
-  const ProbeableListing& traceable;
-  const KprobeBlacklist& blacklist;
-};
-
-ProbeableFunctions probeable_of(const KernelListings& listings, const std::vector<KernelFunction>& functions) {
-  auto probeable = parse_traceable(listings.traceable, listings.form, functions);
-  probeable.blacklisted = parse_blacklist(listings.blacklist, functions);
-  return probeable;
-}
-
 Result<FunctionCatalogue> catalogue_of_names(const HostRoot& host, const std::vector<KernelFunction>& functions,
-                                             const KernelListings& listings, DeferredSymbols& symbols) {
+                                             ProbeableFunctions probeable, DeferredSymbols& symbols) {
   const auto known = TRY(symbols.get());
-  return complete_catalogue(host, functions, probeable_of(listings, functions), *known);
+  return complete_catalogue(host, functions, std::move(probeable), *known);
 }
 
 // The verifier can look at the programs while the kernel still prints its functions: which of them a plan needs shows
@@ -357,10 +344,10 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
   auto tracer = at_call_sites ? load_early(settings, functions, spec, facts, selected) : std::nullopt;
   auto reasons = DropReasons::read(host, types);
   const auto listing = TRY(reading_listing.get());
-  const KernelListings listings{.form = form, .traceable = *listing, .blacklist = *blacklist};
+  auto probeable = parse_probeable(*listing, form, *blacklist, functions);
   const auto catalogue = !probes_functions(spec) ? FunctionCatalogue{}
-                         : at_call_sites         ? catalogue_of_sites(functions, probeable_of(listings, functions))
-                                                 : TRY(catalogue_of_names(host, functions, listings, *symbols));
+                         : at_call_sites         ? catalogue_of_sites(functions, probeable)
+                                         : TRY(catalogue_of_names(host, functions, std::move(probeable), *symbols));
   facts.backend = TRY(std::move(backend));
   if (spec.track_stack) {
     const auto known = TRY(symbols->get());
