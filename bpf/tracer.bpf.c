@@ -17,23 +17,10 @@
 #include "handled.h"
 #include "xdp.h"
 #include "emit.h"
+#include "probed.h"
+#include "beside.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* Set by the agent once all is attached, cleared first of all when the trace ends. */
-__u32 tracing_on = 0;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);	/* set by the agent */
-	__type(key, u64);		/* address of the function */
-	__type(value, struct trace_function);
-} functions SEC(".maps");
-
-static __always_inline bool is_on(void)
-{
-	return *(volatile u32 *)&tracing_on != 0;
-}
 
 static __always_inline u64 skb_argument(const struct trace_function *function, u64 argument)
 {
@@ -240,65 +227,6 @@ int follow_kprobe(struct pt_regs *ctx)
 	struct call call;
 
 	return anything_known() && kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop) : 0;
-}
-
-/* Machine code of the BPF programs that are traced, by address. The agent keeps it, and says how much there is. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);		/* set by the agent, when helpers are traced */
-	__type(key, u32);
-	__type(value, struct trace_program_text);
-} program_texts SEC(".maps");
-__u32 program_text_count = 0;
-
-#define SEARCH_STEPS 14		/* 2^14 texts */
-
-__noinline int in_program(u64 address)
-{
-	u32 low = 0, high = *(volatile u32 *)&program_text_count;
-
-	for (int i = 0; i < SEARCH_STEPS && low < high; i++) {
-		u32 middle = low + (high - low) / 2;
-		const struct trace_program_text *text = bpf_map_lookup_elem(&program_texts, &middle);
-
-		if (!text)
-			return 0;
-		if (address >= text->start && address < text->end)
-			return 1;
-		if (address < text->start)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return 0;
-}
-
-/* Functions that take no packet: reported when they are called while a followed one is handled. */
-SEC("?kprobe")
-int beside_kprobe(struct pt_regs *ctx)
-{
-	const struct emission what = {.type = TRACE_HOP, .flags = TRACE_BY_STACK | TRACE_IS_CALL};
-	struct packet packet = {.ctx = ctx, .is_call = true};
-	const u64 address = kprobe_function(ctx);
-	const struct trace_function *function = bpf_map_lookup_elem(&functions, &address);
-	const struct handling *handling;
-
-	if (!function || !is_on())
-		return 0;
-	handling = handling_of(stack_pointer(ctx), find_handling(ctx, stack_pointer(ctx)));
-	if (!handling || (function->by_program && !in_program(return_address(ctx))))
-		return 0;
-	packet.scratch = my_scratch(SCRATCH_BESIDE);
-	if (!packet.scratch)
-		return 0;
-	packet.copy = (const struct sk_buff *)packet.scratch->skb;	/* zeros */
-	packet.scratch->call = (struct call){
-		.address = address,
-		.caller = capture_caller || function->by_program ? return_address(ctx) : 0,
-	};
-	packet.scratch->transient = handling->identity;
-	emit(&packet, &packet.scratch->transient, &what);
-	return 0;
 }
 
 /*

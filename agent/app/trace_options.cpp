@@ -164,6 +164,11 @@ void declare_dumps(CLI::App& command, TraceOptions& options) {
       ->group(group);
   command.add_flag("--output-skb-cb", options.output_skb_cb, "The words of skb->cb that programs of TC see as cb[]")
       ->group(group);
+  command
+      .add_flag("--output-bpfmap", options.output_bpfmap,
+                "Keys and values of BPF maps that programs of TC and XDP look up, update and delete; asks for "
+                "--filter-track-bpf-helpers")
+      ->group(group);
 }
 
 void declare_netns_names(CLI::App& command, TraceOptions& options) {
@@ -281,17 +286,23 @@ Result<std::uint32_t> ring_bytes_of(const std::string& text) {
   return static_cast<std::uint32_t>(size);
 }
 
+// Maps are asked by helpers.
+bool tracks_helpers(const TraceOptions& options) {
+  return options.filter_track_bpf_helpers || options.output_bpfmap;
+}
+
 Result<std::set<ProgramKind>> programs_of(const TraceOptions& options) {
   std::set<ProgramKind> programs;
   if (options.filter_trace_tc)
     programs.insert(ProgramKind::Tc);
   if (options.filter_trace_xdp)
     programs.insert(ProgramKind::Xdp);
-  if (options.filter_track_bpf_helpers && programs.empty())
+  if (tracks_helpers(options) && programs.empty())
     programs = {ProgramKind::Tc, ProgramKind::Xdp};
   if (!programs.empty() && options.probes == "drops")
     return refuse(EINVAL, std::string(options.filter_trace_tc    ? "--filter-trace-tc"
                                       : options.filter_trace_xdp ? "--filter-trace-xdp"
+                                      : options.output_bpfmap    ? "--output-bpfmap"
                                                                  : "--filter-track-bpf-helpers") +
                               ": with --probes drops no packet is followed into a program; use --probes path or all");
   if (!options.filter_trace_xdp && (!options.filter_xdp_expr.empty() || !options.output_xdp_metadata.empty()))
@@ -302,9 +313,11 @@ Result<std::set<ProgramKind>> programs_of(const TraceOptions& options) {
 
 Result<> set_stack_tracking(const TraceOptions& options, TraceSpec& spec) {
   spec.other_functions = options.filter_non_skb_funcs;
-  spec.helpers = options.filter_track_bpf_helpers;
+  spec.helpers = tracks_helpers(options);
+  spec.map_accesses = options.output_bpfmap;
   spec.track_stack = options.filter_track_skb_by_stackid || !spec.other_functions.empty() || spec.helpers;
   const std::string flag = !spec.other_functions.empty() ? "--filter-non-skb-funcs"
+                           : spec.map_accesses           ? "--output-bpfmap"
                            : spec.helpers                ? "--filter-track-bpf-helpers"
                                                          : "--filter-track-skb-by-stackid";
   if (spec.other_functions.size() > kMostOtherFunctions)

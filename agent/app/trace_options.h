@@ -55,6 +55,7 @@ struct TraceOptions {
   bool output_skb = false;
   bool output_skb_shared_info = false;
   bool output_skb_cb = false;
+  bool output_bpfmap = false;
   bool output_stack = false;
   bool output_caller = false;
   bool output_json = false;

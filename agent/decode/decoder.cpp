@@ -61,6 +61,40 @@ Result<DumpBytes> read_dump_bytes(const trace_record& raw, Bytes behind) {
                    .whole = sizeof(head) + room};
 }
 
+std::string_view text_of(const char (&bytes)[16]) {
+  return {bytes, sizeof(bytes)};
+}
+
+static_assert(static_cast<int>(MapOperation::Delete) == TRACE_MAP_DELETE);
+constexpr std::uint32_t kMapFlags = TRACE_IS_CALL | TRACE_HAS_MAP;
+
+// Whole bytes of what stands in front of it.
+Result<std::size_t> read_map(const trace_record& raw, Bytes behind, PacketEvent& event) {
+  event.map.reset();
+  if (!(raw.flags & TRACE_HAS_MAP))
+    return std::size_t{0};
+  trace_map map;
+  if ((raw.flags & kMapFlags) != kMapFlags || behind.size() < sizeof(map))
+    return broken("what it says of a map ends behind it");
+  std::memcpy(&map, behind.data(), sizeof(map));
+  if (map.operation < TRACE_MAP_LOOKUP || map.operation > TRACE_MAP_DELETE)
+    return broken("unknown operation " + std::to_string(map.operation) + " on a map");
+  if (map.key_bytes > TRACE_MAP_BYTES || map.value_bytes > TRACE_MAP_BYTES)
+    return broken("a key of " + std::to_string(map.key_bytes) + " and a value of " + std::to_string(map.value_bytes) +
+                  " bytes, of at most " + std::to_string(TRACE_MAP_BYTES));
+  event.map = MapAccess{
+      .id = map.id,
+      .name = ShortText(text_of(map.name)),
+      .operation = static_cast<MapOperation>(map.operation),
+      .found = map.found != 0,
+      .key_size = map.key_size,
+      .value_size = map.value_size,
+      .key = {map.key, map.key + map.key_bytes},
+      .value = {map.value, map.value + map.value_bytes},
+  };
+  return sizeof(map);
+}
+
 void append16(std::vector<std::uint8_t>& bytes, unsigned value) {
   bytes.push_back(static_cast<std::uint8_t>(value >> 8));
   bytes.push_back(static_cast<std::uint8_t>(value));
@@ -101,10 +135,6 @@ Result<> check_layout(const trace_record& raw, std::size_t size) {
   if (values_bytes(raw) > size - sizeof(raw))
     return broken("its values end behind it");
   return {};
-}
-
-std::string_view text_of(const char (&bytes)[16]) {
-  return {bytes, sizeof(bytes)};
 }
 
 TrackedBy tracked_by(std::uint32_t flags) {
@@ -167,6 +197,7 @@ Result<> Decoder::decode(Bytes record, PacketEvent& event) {
   }
   const DumpBytes dump = TRY(read_dump_bytes(raw, behind));
   behind = behind.subspan(dump.whole);
+  behind = behind.subspan(TRY(read_map(raw, behind, event)));
   if (raw.stack_len > behind.size())
     return broken("its stack of " + std::to_string(raw.stack_len) + " bytes ends behind it");
 

@@ -24,6 +24,8 @@ bool is_padding(std::string_view name) {
   return name.starts_with("__pfx_") || name.starts_with("__cfi_");
 }
 
+constexpr std::string_view kPerCpuOffsets = "__per_cpu_offset";
+
 bool is_text(char type) {
   return type == 't' || type == 'T' || type == 'w' || type == 'W';
 }
@@ -81,6 +83,7 @@ private:
   std::vector<Entry> entries_;
   std::string names_;
   std::vector<std::string> modules_{""};
+  std::uint64_t per_cpu_offsets_ = 0;
   std::unordered_map<std::string, std::uint16_t> module_numbers_{{"", 0}};
   std::uint16_t last_module_ = 0;
 };
@@ -134,6 +137,8 @@ bool KallsymsReader::parse(std::string_view text) {
   text.remove_prefix(3);
   // Of what is no function the address is enough.
   if (!is_text(type)) {
+    if (text == kPerCpuOffsets)
+      per_cpu_offsets_ = entry.address;
     entries_.push_back(entry);
     return true;
   }
@@ -193,6 +198,7 @@ Result<Kallsyms> KallsymsReader::finish() {
   Kallsyms symbols;
   symbols.names_ = std::move(names_);
   symbols.modules_ = std::move(modules_);
+  symbols.per_cpu_offsets_ = per_cpu_offsets_;
   symbols.addresses_.reserve(entries_.size());
   symbols.name_at_.reserve(entries_.size());
   symbols.module_of_.reserve(entries_.size());

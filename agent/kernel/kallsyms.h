@@ -38,6 +38,9 @@ public:
         visit(addresses_[entry], name(entry), std::string_view(modules_[module_of_[entry]]));
   }
 
+  // Where the kernel keeps what each CPU adds to the address of a variable that every CPU has; 0: it does not say.
+  std::uint64_t per_cpu_offsets() const { return per_cpu_offsets_; }
+
   // What it holds on the heap.
   std::size_t bytes() const;
 
@@ -55,6 +58,7 @@ private:
   std::vector<std::uint16_t> module_of_;  // into modules_
   std::string names_;                     // all names, each with its zero byte
   std::vector<std::string> modules_;      // the first is vmlinux and empty
+  std::uint64_t per_cpu_offsets_ = 0;
 };
 
 }  // namespace skbtrail

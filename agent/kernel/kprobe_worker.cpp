@@ -69,9 +69,9 @@ public:
       (void)write_line(events_file(), "-:" + group_ + "/" + name_ + "\n");
   }
 
-  // `place` is SYMBOL+OFFSET.
-  Result<> define(const std::string& place) {
-    TRY(write_line(events_file(), "p:" + group_ + "/" + name_ + " " + place + "\n"));
+  // `kind` is p for the entry of a function, r for its return; `place` is SYMBOL+OFFSET.
+  Result<> define(char kind, const std::string& place) {
+    TRY(write_line(events_file(), std::string(1, kind) + ":" + group_ + "/" + name_ + " " + place + "\n"));
     ++defined_;
     return {};
   }
@@ -118,11 +118,8 @@ private:
 };
 
 // As the trace names them, in the order of attaching: where packets are met comes last.
-constexpr std::string_view kTiers = "FNE";
-
-int program_of(char tier) {
-  return tier == 'E' ? kWorkerEntryFd : tier == 'F' ? kWorkerFollowFd : kWorkerBesideFd;
-}
+constexpr std::string_view kTiers = "FNRME";
+constexpr char kReturns = 'R';
 
 struct Probe {
   char tier = 'F';
@@ -146,6 +143,8 @@ public:
         say(".");
       } else if (line.starts_with("B ")) {
         set_base(line);
+      } else if (line.starts_with("T ")) {
+        tiers_ = line.substr(2);
       } else if (const auto probe = parse(line)) {
         batch.push_back(*probe);
       }
@@ -234,12 +233,15 @@ private:
     }
   }
 
+  int program_of(char tier) const { return kWorkerProgramsFd + static_cast<int>(tiers_.find(tier)); }
+
   void attach_event(char tier, std::span<const std::uint64_t> addresses) {
     ProbeEvent event{tracefs_, group_,
                      std::string(1, static_cast<char>(std::tolower(tier))) + std::to_string(next_event_++)};
     std::vector<std::uint64_t> defined;
     for (const auto address : addresses) {
-      if (const auto done = event.define(base_symbol_ + "+" + hex(address - base_address_)))
+      if (const auto done =
+              event.define(tier == kReturns ? 'r' : 'p', base_symbol_ + "+" + hex(address - base_address_)))
         defined.push_back(address);
       else
         refuse_probe(address, done.error().code);
@@ -298,6 +300,7 @@ private:
 
   std::string tracefs_;
   std::string group_;
+  std::string tiers_;  // of our programs, in their order
   std::string base_symbol_;
   std::uint64_t base_address_ = 0;
   std::string input_;

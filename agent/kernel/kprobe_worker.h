@@ -10,8 +10,10 @@
 // is two to three times quicker than an event a probe.
 //
 // Protocol, text lines over one stream socket:
-//   to the worker    B SYMBOL ADDRESS        a symbol early in the kernel's table, and its address (hex)
-//                    E ADDRESS               a function of the entry tier; F: of the follow tier; N: one beside these
+//   to the worker    T TIERS                 the letters of the tiers whose programs it has, from kWorkerProgramsFd on
+//                    B SYMBOL ADDRESS        a symbol early in the kernel's table, and its address (hex)
+//                    E ADDRESS               a function of the entry tier; F: of the follow tier; N: one beside these;
+//                                            M: one about maps; R: its return
 //                    .                       attach what was named since the last dot
 //                    (an empty line)         at the end, with descriptors of BPF links to close
 //   from the worker  P PID                   its process id
@@ -24,9 +26,7 @@
 namespace skbtrail {
 
 inline constexpr int kWorkerSocketFd = 3;
-inline constexpr int kWorkerEntryFd = 4;
-inline constexpr int kWorkerFollowFd = 5;
-inline constexpr int kWorkerBesideFd = 6;         // open only if there are such functions
+inline constexpr int kWorkerProgramsFd = 4;
 inline constexpr unsigned kMostWorkerLinks = 64;  // the kernel takes 253 in one message
 
 // Name of the hidden subcommand that runs the worker.

@@ -81,6 +81,8 @@ char letter_of(Tier tier) {
     case Tier::Entry: return 'E';
     case Tier::Follow: return 'F';
     case Tier::Beside: return 'N';
+    case Tier::Map: return 'M';
+    case Tier::MapReturn: return 'R';
   }
   std::abort();
 }
@@ -90,12 +92,13 @@ public:
   WorkerProbes(UniqueFd socket, const AttachedProbes& links) : socket_(std::move(socket)), links_(links) {}
   ~WorkerProbes() override { (void)detach(); }
 
-  // Names the plan's kprobe targets in its order, with a dot behind those on the path.
-  Result<> order(const ProbePlan& plan, const KprobeBase& base) {
+  // Names the plan's kprobe targets in its order, with a dot behind those on the path. `programs`: the tiers whose
+  // programs the worker has, in this order.
+  Result<> order(const ProbePlan& plan, const KprobeBase& base, const std::string& programs) {
     std::array<char, 128> start{};
     std::snprintf(start.data(), start.size(), "B %s %llx\n", base.symbol.c_str(),
                   static_cast<unsigned long long>(base.address));
-    std::string text = start.data();
+    std::string text = "T " + programs + "\n" + start.data();
     bool on_path = true;
     for (const auto& target : plan.targets) {
       if (target.backend != Backend::Kprobe)
@@ -249,12 +252,16 @@ Result<std::unique_ptr<AttachedProbes>> attach_kprobes(TracerObject& tracer, con
   UniqueFd ours{ends[0]};
   const UniqueFd theirs{ends[1]};
   WorkerFiles files{theirs.get()};
-  for (const auto tier : {Tier::Entry, Tier::Follow, Tier::Beside})
-    if (const auto* program = tracer.program(Backend::Kprobe, tier))
+  std::string programs;
+  for (const auto tier : {Tier::Entry, Tier::Follow, Tier::Beside, Tier::Map, Tier::MapReturn}) {
+    if (const auto* program = tracer.program(Backend::Kprobe, tier)) {
       files.push_back(bpf_program__fd(program));
+      programs += letter_of(tier);
+    }
+  }
   TRY(spawn_worker(files, tracefs));
   auto probes = std::make_unique<WorkerProbes>(std::move(ours), links);
-  TRY(probes->order(plan, base));
+  TRY(probes->order(plan, base, programs));
   TRY(probes->wait_for_path(stop));
   return std::unique_ptr<AttachedProbes>{std::move(probes)};
 }

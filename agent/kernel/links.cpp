@@ -72,13 +72,14 @@ Result<UniqueFd> link_fentry(int program, std::span<const ProbeTarget* const> ta
   return create_link(attr, "fentry.multi", ids.size());
 }
 
-Result<UniqueFd> link_kprobes(int program, std::span<const ProbeTarget* const> targets) {
+Result<UniqueFd> link_kprobes(int program, Tier tier, std::span<const ProbeTarget* const> targets) {
   std::vector<unsigned long> addresses;
   for (const auto* target : targets)
     addresses.insert(addresses.end(), target->addresses.begin(), target->addresses.end());
   LIBBPF_OPTS(bpf_link_create_opts, opts);
   opts.kprobe_multi.addrs = addresses.data();
   opts.kprobe_multi.cnt = static_cast<__u32>(addresses.size());
+  opts.kprobe_multi.flags = tier == Tier::MapReturn ? BPF_F_KPROBE_MULTI_RETURN : 0;
   const int fd = bpf_link_create(program, 0, BPF_TRACE_KPROBE_MULTI, &opts);
   if (fd < 0)
     return fail(-fd, "attach kprobe.multi to " + std::to_string(addresses.size()) + " functions");
@@ -110,7 +111,7 @@ public:
     for (auto* program : tracer.trampolines())
       attach_program(program);
     for (const auto backend : {Backend::FentryMulti, Backend::KprobeMulti})
-      for (const auto tier : {Tier::Follow, Tier::Beside, Tier::Entry})
+      for (const auto tier : {Tier::Follow, Tier::Beside, Tier::MapReturn, Tier::Map, Tier::Entry})
         attach_tier(tracer, backend, tier);
     if (auto* drops = tracer.drop_program())
       TRY(attach_drops(drops));
@@ -158,7 +159,8 @@ private:
 
   // The kernel refuses a whole set for one bad function: halves find it.
   void attach_or_split(int program, Backend backend, Targets targets) {
-    auto link = backend == Backend::FentryMulti ? link_fentry(program, targets) : link_kprobes(program, targets);
+    auto link = backend == Backend::FentryMulti ? link_fentry(program, targets)
+                                                : link_kprobes(program, targets.front()->tier, targets);
     if (link) {
       fds_.push_back(std::move(*link));
       progress_.attached += targets.size();

@@ -70,6 +70,7 @@ void write_settings(tracer_bpf& raw, const TracerSettings& settings) {
   rodata.capture_xdp_values = !settings.xdp_values.empty();
   rodata.track_xdp = settings.programs.contains(ProgramKind::Xdp);
   rodata.track_stack = settings.track_stack;
+  rodata.per_cpu_offsets = settings.per_cpu_offsets;
   rodata.match_netns = settings.netns_inum;
   rodata.match_ifindex = settings.ifindex;
   rodata.match_pods = settings.only_pods;
@@ -131,10 +132,14 @@ void select_programs(const tracer_bpf& raw, const ProbePlan& plan) {
     bpf_program__set_type(program, BPF_PROG_TYPE_TRACING);
     bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kTraceFentryMulti));
   }
-  const bool beside_multi = uses(plan, Backend::KprobeMulti, Tier::Beside);
-  bpf_program__set_autoload(raw.progs.beside_kprobe, beside_multi || uses(plan, Backend::Kprobe, Tier::Beside));
-  if (beside_multi)
-    bpf_program__set_expected_attach_type(raw.progs.beside_kprobe, BPF_TRACE_KPROBE_MULTI);
+  for (const auto& [tier, program] :
+       {std::pair{Tier::Beside, raw.progs.beside_kprobe}, std::pair{Tier::Map, raw.progs.map_kprobe},
+        std::pair{Tier::MapReturn, raw.progs.map_return_kprobe}}) {
+    const bool multi = uses(plan, Backend::KprobeMulti, tier);
+    bpf_program__set_autoload(program, multi || uses(plan, Backend::Kprobe, tier));
+    if (multi)
+      bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
+  }
   bpf_program__set_autoload(raw.progs.drop_skb, plan.drops);
 }
 
@@ -298,7 +303,8 @@ std::unordered_map<std::uint64_t, trace_function> descriptions(const ProbePlan& 
           .silent = target.silent,
           .move = 0,
           .by_program = target.by_program,
-          .reserved = {},
+          .map_operation = static_cast<__u8>(target.map_operation),
+          .reserved = 0,
       };
   for (const auto& move : plan.moves)
     for (const std::uint64_t address : move.addresses) {
@@ -386,11 +392,15 @@ bool TracerObject::fits(const ProbePlan& plan) const {
 
 bpf_program* TracerObject::program(Backend backend, Tier tier) const {
   const auto& programs = raw_->progs;
-  if (tier == Tier::Beside)
-    return loaded(programs.beside_kprobe);
-  if (backend == Backend::FentryMulti)
-    return loaded(tier == Tier::Entry ? programs.entry_fentry : programs.follow_fentry);
-  return loaded(tier == Tier::Entry ? programs.entry_kprobe : programs.follow_kprobe);
+  const bool fentry = backend == Backend::FentryMulti;
+  switch (tier) {
+    case Tier::Entry: return loaded(fentry ? programs.entry_fentry : programs.entry_kprobe);
+    case Tier::Follow: return loaded(fentry ? programs.follow_fentry : programs.follow_kprobe);
+    case Tier::Beside: return loaded(programs.beside_kprobe);
+    case Tier::Map: return loaded(programs.map_kprobe);
+    case Tier::MapReturn: return loaded(programs.map_return_kprobe);
+  }
+  std::abort();
 }
 
 bpf_program* TracerObject::drop_program() const {

@@ -57,6 +57,8 @@ struct TracerSettings {
   bool only_pods = false;       // only what set_scope() names, which at first is nothing
   bool helpers = false;         // tell of functions that traced BPF programs call
   bool track_stack = false;     // see bpf/include/handled.h
+  // Address of the kernel's array of that name; 0: what each CPU has of its own in a hash table is not read.
+  std::uint64_t per_cpu_offsets = 0;
   bool capture_tuple = true;
   bool capture_cgroup = false;
   bool capture_caller = false;

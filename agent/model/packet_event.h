@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/dump_form.h"
+#include "model/map_access.h"
 #include "model/pod.h"
 #include "model/short_text.h"
 #include "model/symbol.h"
@@ -143,7 +144,8 @@ struct PacketEvent {
   const Pod* destination_pod = nullptr;
   std::optional<Drop> drop;
   std::optional<ProgramStep> program;
-  Frame frame;  // without bytes unless they were asked for and the headers are known
+  std::optional<MapAccess> map = {};  // only with is_call
+  Frame frame;                        // without bytes unless they were asked for and the headers are known
   Dump skb_dump = {};
   Dump shared_dump = {};
   std::optional<ControlWords> control_words = {};  // absent: not asked for

@@ -7,12 +7,14 @@
 
 #include "model/kernel_features.h"
 #include "model/kernel_function.h"
+#include "model/map_access.h"
 
 namespace skbtrail {
 
 // Entry: the filter runs here. Follow: only packets already followed are reported. Beside: it takes no packet, and is
-// reported when it is called while a followed one is handled.
-enum class Tier : std::uint8_t { Entry, Follow, Beside };
+// reported when it is called while a followed one is handled. Map: the same, of an element of a BPF map; what looks one
+// up is reported at its return (MapReturn), so it is in both tiers.
+enum class Tier : std::uint8_t { Entry, Follow, Beside, Map, MapReturn };
 
 // What a function does to a packet's identity; values follow enum trace_role.
 enum class Role : std::uint8_t { Plain, ReleaseData, FreeHead, FreeSkb, StealHead, ExpandHead };
@@ -41,9 +43,10 @@ struct ProbeTarget {
   Backend backend = Backend::Kprobe;
   Tier tier = Tier::Follow;
   Role role = Role::Plain;
-  bool silent = false;      // attached for its role or tier only: its hits are not reported
-  bool by_program = false;  // reported only when a BPF program that is traced calls it
-  bool on_path = false;     // one of the functions that mark a layer: attached first
+  bool silent = false;                              // attached for its role or tier only: its hits are not reported
+  bool by_program = false;                          // reported only when a BPF program that is traced calls it
+  MapOperation map_operation = MapOperation::None;  // what it does with a map's element, if that is to be told
+  bool on_path = false;                             // one of the functions that mark a layer: attached first
 };
 
 struct ProbePlan {

@@ -44,6 +44,7 @@ struct TraceSpec {
   bool track_stack = false;                       // packets that are made while a followed one is handled are followed
   std::vector<std::string> other_functions = {};  // that take no packet; asks for track_stack, too
   bool helpers = false;                           // functions that traced BPF programs call; asks for track_stack, too
+  bool map_accesses = false;                      // with keys and values of maps; asks for helpers, too
   std::set<ProgramKind> programs = {};            // BPF programs that are traced, too
   bool pods = false;                              // name the pods of events
   bool only_pods = false;                         // only packets of the pods that were asked for

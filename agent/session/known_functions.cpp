@@ -138,6 +138,18 @@ Move move_of(std::string_view name) {
   return found == kMoves.end() ? Move::None : found->move;
 }
 
+// Each type of map has functions of its own, which are named alike.
+MapOperation map_operation_of(std::string_view name) {
+  if (name == "__htab_map_lookup_elem")
+    return MapOperation::Find;
+  if (name.ends_with("lookup_elem"))
+    return MapOperation::Lookup;
+  if (name.ends_with("update_elem"))
+    return MapOperation::Update;
+  return name.ends_with("delete_elem") && !name.ends_with("lookup_and_delete_elem") ? MapOperation::Delete
+                                                                                    : MapOperation::None;
+}
+
 std::span<const std::string_view> birth_functions() {
   return kBirths;
 }

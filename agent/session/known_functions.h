@@ -26,6 +26,10 @@ Role role_of(std::string_view name);
 // Move::None for most.
 Move move_of(std::string_view name);
 
+// What a function that BPF programs call does with an element of a map; it takes the map, the key, and perhaps a value.
+// MapOperation::None for most.
+MapOperation map_operation_of(std::string_view name);
+
 // Functions that return a new packet (Move::Born).
 std::span<const std::string_view> birth_functions();
 

@@ -63,18 +63,24 @@ std::vector<MoveTarget> moves_of(const FunctionCatalogue& catalogue) {
 void add_others(const TraceSpec& spec, const PlanFacts& facts, ProbePlan& plan) {
   if (!spec.track_stack)
     return;
-  const auto add = [&](const KernelFunction& function, bool by_program) {
+  const auto add = [&](const KernelFunction& function, Tier tier, bool by_program, MapOperation operation) {
     auto target = target_of(function, facts.backend);
-    target.tier = Tier::Beside;
+    target.tier = tier;
     target.by_program = by_program;
+    target.map_operation = operation;
     target.on_path = true;
     plan.targets.push_back(std::move(target));
   };
   for (const auto& function : facts.others)
-    add(function, false);
-  for (const auto& function : facts.helpers.attachable)
-    if (std::ranges::find(facts.others, function.name, &KernelFunction::name) == facts.others.end())
-      add(function, true);
+    add(function, Tier::Beside, false, MapOperation::None);
+  for (const auto& function : facts.helpers.attachable) {
+    if (std::ranges::find(facts.others, function.name, &KernelFunction::name) != facts.others.end())
+      continue;
+    const auto operation = spec.map_accesses ? map_operation_of(function.name) : MapOperation::None;
+    add(function, operation == MapOperation::None ? Tier::Beside : Tier::Map, true, operation);
+    if (operation == MapOperation::Lookup || operation == MapOperation::Find)
+      add(function, Tier::MapReturn, true, operation);
+  }
   plan.refused.insert(plan.refused.end(), facts.helpers.refused.begin(), facts.helpers.refused.end());
   if (facts.moves != MoveBackend::None)
     for (const auto& function : facts.births)

@@ -353,6 +353,7 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
     const auto known = TRY(symbols->get());
     TRY(find_other_functions(spec, catalogue,
                              {.host = host, .symbols = *known, .traceable = *listing, .blacklist = *blacklist}, facts));
+    settings.per_cpu_offsets = known->per_cpu_offsets();
   }
   auto plan = std::make_unique<ProbePlan>(TRY(plan_probes(catalogue, spec, facts, selected)));
   plan->at_call_sites = at_call_sites;

@@ -4,6 +4,7 @@
 
 #include "sink/dump_text.h"
 #include "sink/json_text.h"
+#include "sink/map_text.h"
 
 namespace skbtrail {
 
@@ -213,6 +214,33 @@ void put_program(TextBuffer& out, const ProgramStep& step) {
   out.put('}');
 }
 
+void put_bytes_string(TextBuffer& out, std::string_view key, std::span<const std::uint8_t> bytes) {
+  out.put(key);
+  if (bytes.empty())
+    return out.put("null");
+  out.put('"');
+  put_map_bytes(out, bytes);
+  out.put('"');
+}
+
+void put_map(TextBuffer& out, const MapAccess& access) {
+  out.put(",\"map\":{\"id\":");
+  out.put_dec(access.id);
+  out.put(",\"name\":");
+  put_json_name(out, access.name.view());
+  out.put(",\"operation\":\"");
+  out.put(map_operation_name(access.operation));
+  out.put("\",\"key_size\":");
+  out.put_dec(access.key_size);
+  put_bytes_string(out, ",\"key\":", access.key);
+  out.put(",\"value_size\":");
+  out.put_dec(access.value_size);
+  put_bytes_string(out, ",\"value\":", access.value);
+  if (access.operation == MapOperation::Lookup || access.operation == MapOperation::Find)
+    out.put(access.found ? std::string_view(",\"found\":true") : std::string_view(",\"found\":false"));
+  out.put('}');
+}
+
 void put_context(TextBuffer& out, const PacketEvent& event) {
   out.put(",\"cpu\":");
   out.put_dec(event.cpu);
@@ -378,6 +406,8 @@ void JsonEvent::put(TextBuffer& out, const PacketEvent& event) {
   put_function(out, event);
   if (event.program)
     put_program(out, *event.program);
+  if (event.map)
+    put_map(out, *event.map);
   put_context(out, event);
   put_meta(out, event);
   put_tunnel_object(out, event);

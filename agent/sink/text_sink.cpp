@@ -6,6 +6,7 @@
 
 #include "sink/drop_reason_text.h"
 #include "sink/dump_text.h"
+#include "sink/map_text.h"
 
 namespace skbtrail {
 
@@ -191,6 +192,8 @@ void TextSink::accept(const PacketEvent& event) {
   out_.put('\n');
   if (event.drop)
     put_advice(why);
+  if (event.map)
+    put_map_line(*event.map);
   if (options_.stack)
     put_stack(event);
   for (const Dump* dump : {&event.skb_dump, &event.shared_dump})
@@ -343,12 +346,22 @@ void TextSink::put_stack(const PacketEvent& event) {
   }
 }
 
-// One line of a file, so that grep finds all of it.
 void TextSink::put_dump_lines(const Dump& dump) {
   if (!dump.form)
     return;
   cell_.clear();
   put_dump(cell_, dump);
+  put_cell_below();
+}
+
+void TextSink::put_map_line(const MapAccess& access) {
+  cell_.clear();
+  put_map_access(cell_, access);
+  put_cell_below();
+}
+
+// One line of a file, so that grep finds all of it.
+void TextSink::put_cell_below() {
   out_.put_spaces(kIndent + 2);
   at_ = kIndent + 2;
   put_words(cell_.view(), kIndent + 4);

@@ -42,6 +42,8 @@ private:
   void put_advice(const DropReasonText& why);
   void put_stack(const PacketEvent& event);
   void put_dump_lines(const Dump& dump);
+  void put_map_line(const MapAccess& access);
+  void put_cell_below();
   void put_words(std::string_view text, std::size_t indent);
   void put_hidden_note();
   void put_titles();

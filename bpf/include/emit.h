@@ -6,6 +6,7 @@
 #include "count.h"
 #include "follow.h"
 #include "handled.h"
+#include "map_access.h"
 #include "match.h"
 #include "packet.h"
 
@@ -82,6 +83,11 @@ static __always_inline bool has_dump(const struct packet *packet)
 static __always_inline u64 dump_bytes(const struct packet *packet)
 {
 	return has_dump(packet) ? sizeof(struct trace_dump) + skb_room() + shared_room() : 0;
+}
+
+static __always_inline u64 map_bytes(const struct packet *packet)
+{
+	return packet->is_map_access ? sizeof(struct trace_map) : 0;
 }
 
 static __always_inline u64 stack_bytes(void)
@@ -205,7 +211,8 @@ struct emission {
 
 static __always_inline u64 record_bytes(const struct packet *packet)
 {
-	return sizeof(struct trace_record) + values_bytes(packet) + packet_bytes(packet) + dump_bytes(packet) + stack_bytes();
+	return sizeof(struct trace_record) + values_bytes(packet) + packet_bytes(packet) + dump_bytes(packet) +
+	       map_bytes(packet) + stack_bytes();
 }
 
 static __always_inline void fill_values(struct trace_record *record, const struct packet *packet)
@@ -261,7 +268,8 @@ static __always_inline void fill_dump(struct trace_record *record, const struct 
 
 static __always_inline void fill_stack(struct trace_record *record, const struct packet *packet)
 {
-	void *stack = (void *)(record + 1) + values_bytes(packet) + packet_bytes(packet) + dump_bytes(packet);
+	void *stack = (void *)(record + 1) + values_bytes(packet) + packet_bytes(packet) + dump_bytes(packet) +
+		      map_bytes(packet);
 	const long bytes = bpf_get_stack(packet->ctx, stack, STACK_BYTES, 0);
 
 	if (bytes > 0) {
@@ -305,6 +313,8 @@ static __always_inline void emit(const struct packet *packet, struct trace_follo
 		fill_bytes(record, packet);
 	if (has_dump(packet))
 		fill_dump(record, packet);
+	if (packet->is_map_access)
+		fill_map(record, &packet->scratch->access);
 	if (capture_stack)
 		fill_stack(record, packet);
 	bpf_ringbuf_submit(record, wakeup_flags(mine));

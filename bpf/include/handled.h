@@ -24,10 +24,21 @@ struct handling {
 	struct trace_followed identity;	/* without a head: a packet that is not followed */
 };
 
+/* A program's lookup in a map, from its entry to its return. */
+struct lookup {
+	u64 sp;			/* at its entry; 0: none is under way */
+	u64 function;
+	u64 caller;
+	u64 map;
+	u64 key;
+	u64 handling;		/* number of the call that handles the packet */
+};
+
 struct handled_stack {
 	u64 key;		/* of this entry: memory of this map is used again while somebody may look at it */
 	u64 count;
 	struct handling calls[HANDLED_AT_ONCE];	/* the outermost first */
+	struct lookup lookup;	/* one at most: programs that are traced are not entered by another on their own stack */
 };
 
 /* By stack_of(). Tasks end without a word: what is left of them makes room for those that come. */

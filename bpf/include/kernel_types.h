@@ -6,6 +6,7 @@
 #ifndef SKBTRAIL_KERNEL_TYPES_H
 #define SKBTRAIL_KERNEL_TYPES_H
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 #include <stdbool.h>
 
@@ -181,6 +182,19 @@ struct task_struct {
 	int tgid;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
+};
+
+struct bpf_map {
+	u32 id;
+	enum bpf_map_type map_type;
+	u32 key_size;
+	u32 value_size;
+	char name[16];
+};
+
+/* Of a hash table. The value lies behind the key, at the next multiple of 8. */
+struct htab_elem {
+	char key[0];
 };
 
 struct seq_file;

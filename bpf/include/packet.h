@@ -18,6 +18,14 @@ struct call {
 	u8 head_stolen;		/* TRACE_ROLE_STEAL_HEAD only */
 };
 
+/* A call that is about an element of a BPF map. */
+struct map_access {
+	u64 map;
+	u64 key;
+	u64 value;		/* see enum trace_map_operation; 0: there is none */
+	u64 operation;
+};
+
 /* Offsets and lengths of a packet as a filter sees it; see agent/filter/packet_filter.h for the convention. */
 struct filter_input {
 	u32 length;
@@ -39,6 +47,7 @@ struct scratch {
 	u8 filter[TRACE_FILTER_SCRATCH];
 	u8 expression[TRACE_EXPRESSION_SCRATCH];
 	struct trace_values values;	/* right behind `expression`, which is how expressions find it */
+	struct map_access access;
 	struct trace_followed transient;	/* identity of a packet that is not followed further */
 	u32 busy;
 	u32 reserved;
@@ -74,6 +83,7 @@ struct packet {
 	const struct sk_buff *copy;
 	bool is_frame;		/* made up by read_frame() */
 	bool is_call;		/* of a function that takes no packet: nothing is known of it but its identity */
+	bool is_map_access;	/* such a call, with `access` of the scratch */
 };
 
 static __always_inline u64 head_of(u64 skb)

@@ -6,7 +6,7 @@
 #ifndef SKBTRAIL_TRACE_ABI_H
 #define SKBTRAIL_TRACE_ABI_H
 
-#define TRACE_ABI_VERSION 4
+#define TRACE_ABI_VERSION 5
 
 #define TRACE_COMM_LEN 16	/* TASK_COMM_LEN */
 #define TRACE_IFNAME_LEN 16	/* IFNAMSIZ */
@@ -18,6 +18,8 @@
 #define TRACE_EXPRESSION_SCRATCH 256	/* working memory of a field expression */
 #define TRACE_SHARED_BYTES 512	/* of a struct skb_shared_info; whatever lies behind is not copied */
 #define TRACE_VALUES 4		/* of expressions, in one record */
+#define TRACE_MAP_NAME 16	/* BPF_OBJ_NAME_LEN */
+#define TRACE_MAP_BYTES 256	/* of a key or a value of a BPF map; whatever lies behind is not copied */
 
 /* Kinds of record. */
 enum trace_record_type {
@@ -48,6 +50,7 @@ enum trace_record_flags {
 	TRACE_HAS_DUMP = 1 << 16,	/* a struct trace_dump follows the record, its values and bytes, before any stack */
 	TRACE_BY_STACK = 1 << 17,	/* known because it happened on a stack where a followed packet was being handled */
 	TRACE_IS_CALL = 1 << 18,	/* a function was called that takes no packet: nothing of one is in the record */
+	TRACE_HAS_MAP = 1 << 19,	/* a struct trace_map follows the record, before any stack; only with TRACE_IS_CALL */
 };
 
 /* How a probe reads its skb and what the function means for following. One entry per traced function. */
@@ -78,6 +81,15 @@ enum trace_move {
 	TRACE_MOVE_BORN = 6,		/* __alloc_skb(), ...: returns a packet made of nothing */
 };
 
+/* What a function that a BPF program calls does with an element of a map: it takes the map, a key, perhaps a value. */
+enum trace_map_operation {
+	TRACE_MAP_NONE = 0,
+	TRACE_MAP_LOOKUP = 1,		/* returns where the value lies, or NULL */
+	TRACE_MAP_FIND = 2,		/* returns where the element of a hash table lies that has the value, or NULL */
+	TRACE_MAP_UPDATE = 3,
+	TRACE_MAP_DELETE = 4,
+};
+
 /* Value of the map `functions`; key: address of the function. */
 struct trace_function {
 	__u8 argument;		/* position of the skb, from 0; above 5 it lies on the stack */
@@ -86,7 +98,8 @@ struct trace_function {
 	__u8 silent;		/* attached for its role only: its hits are not reported */
 	__u8 move;		/* enum trace_move */
 	__u8 by_program;	/* reported only when a BPF program that is traced calls it */
-	__u8 reserved[2];
+	__u8 map_operation;	/* enum trace_map_operation */
+	__u8 reserved;
 };
 
 /* Value of the array `program_texts`, which is sorted: machine code of a BPF program that is traced. */
@@ -164,9 +177,25 @@ struct trace_dump {
 	__u16 shared_bytes;	/* 0: it could not be read */
 };
 
+/* An element of a BPF map that a program has asked for, set or deleted. */
+struct trace_map {
+	__u32 id;		/* the kernel's, of the map */
+	__u8 operation;		/* enum trace_map_operation */
+	__u8 found;		/* of a lookup: there is such an element */
+	__u16 reserved;
+	__u32 key_size;		/* bytes of each key of this map, ... */
+	__u32 value_size;	/* ... and of each value */
+	__u16 key_bytes;	/* of them in `key`; 0: they could not be read */
+	__u16 value_bytes;	/* of them in `value`; 0: there is none, it is no plain memory, or it could not be read */
+	__u32 reserved2;
+	char name[TRACE_MAP_NAME];
+	__u8 key[TRACE_MAP_BYTES];
+	__u8 value[TRACE_MAP_BYTES];
+};
+
 struct trace_record {
 	__u16 type;		/* enum trace_record_type */
-	__u16 size;		/* whole record, with values, bytes, dump and stack */
+	__u16 size;		/* whole record, with values, bytes, dump, map and stack */
 	__u32 flags;		/* enum trace_record_flags */
 	__u64 time_ns;		/* CLOCK_MONOTONIC */
 	__u64 head;		/* identity: skb->head when first seen ... */
@@ -191,7 +220,7 @@ struct trace_record {
 	__u16 protocol;		/* skb->protocol, host byte order */
 	__u16 vlan_tci;		/* host byte order */
 	__u16 l3_len;		/* valid bytes in l3 */
-	__u16 stack_len;	/* bytes of stack after this struct, values, bytes and dump */
+	__u16 stack_len;	/* bytes of stack after this struct, values, bytes, dump and map */
 	char comm[TRACE_COMM_LEN];
 	char ifname[TRACE_IFNAME_LEN];
 	__u8 l3[TRACE_L3_BYTES];
@@ -203,6 +232,7 @@ static_assert(sizeof(trace_values) == 8 + 8 * TRACE_VALUES);
 static_assert(sizeof(trace_bytes) == 16);
 static_assert(sizeof(trace_dump) == 8);
 static_assert(sizeof(trace_place) == 16);
+static_assert(sizeof(trace_map) == 40 + 2 * TRACE_MAP_BYTES);
 static_assert(sizeof(trace_record) == 264, "wire layout changed: bump TRACE_ABI_VERSION");
 #else
 _Static_assert(sizeof(struct trace_function) == 8, "wire layout changed: bump TRACE_ABI_VERSION");

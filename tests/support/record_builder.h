@@ -204,6 +204,22 @@ public:
     raw.size = static_cast<std::uint16_t>(raw.size + sizeof(dump) + dump_bytes.size());
     return *this;
   }
+  // An operation on an element of map 7, 'flows', with keys of 4 and values of 8 bytes.
+  RecordBuilder& with_map(trace_map_operation operation, const PacketBytes& key, const PacketBytes& value) {
+    raw.flags |= TRACE_IS_CALL | TRACE_HAS_MAP | TRACE_BY_STACK;
+    map.id = 7;
+    map.operation = static_cast<__u8>(operation);
+    map.found = !value.empty();
+    map.key_size = 4;
+    map.value_size = 8;
+    map.key_bytes = static_cast<__u16>(key.size());
+    map.value_bytes = static_cast<__u16>(value.size());
+    std::copy(key.begin(), key.end(), map.key);
+    std::copy(value.begin(), value.end(), map.value);
+    copy_text(map.name, "flows");
+    raw.size = static_cast<std::uint16_t>(raw.size + sizeof(map));
+    return *this;
+  }
   // A tag that the kernel carries beside the frame.
   RecordBuilder& tagged(std::uint16_t tci) {
     raw.flags |= TRACE_HAS_VLAN;
@@ -229,6 +245,8 @@ public:
       append(&dump, sizeof(dump));
       append(dump_bytes.data(), dump_bytes.size());
     }
+    if (raw.flags & TRACE_HAS_MAP)
+      append(&map, sizeof(map));
     append(stack.data(), stack.size() * sizeof(std::uint64_t));
     return all;
   }
@@ -239,6 +257,7 @@ public:
   PacketBytes frame_bytes;
   trace_dump dump{};
   PacketBytes dump_bytes;
+  trace_map map{};
   std::vector<std::uint64_t> stack;
 
 private:

@@ -26,6 +26,7 @@ public:
     sink.accept(LossEvent{.realtime_ns = kBoot + now_, .cause = LossCause::Ring, .count = 1204});
     neighbours();
     bpf_program();
+    call_of_a_program();
     frame();
     drop_on_an_old_kernel();
     if (!sink.flush() || !sink.finish())
@@ -136,6 +137,18 @@ private:
     hit(request.at_program(12), 0, 1'000);
     request.raw.flags &= ~TRACE_FIRST;
     hit(request.at_program(12, 2), 0, 700);
+  }
+
+  // Looks something up in a map, finds it, and deletes what it has found.
+  void call_of_a_program() {
+    auto call = packet(6).called_from(address_of("to_host", 0x4c, "bpf"));
+    call.raw.skb = 0;
+    for (const auto operation : {TRACE_MAP_LOOKUP, TRACE_MAP_DELETE}) {
+      auto about_a_map = call;
+      about_a_map.with_map(operation, {10, 9, 0, 2},
+                           operation == TRACE_MAP_LOOKUP ? PacketBytes{1, 0, 0, 0, 0, 0, 0, 0} : PacketBytes{});
+      hit(about_a_map, address_of("htab_map_lookup_elem", 0), 300);
+    }
   }
 
   void frame() {

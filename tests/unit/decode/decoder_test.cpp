@@ -107,6 +107,41 @@ TEST_CASE("an event says why it is there") {
   CHECK(bench.decoded(made).is_call);
 }
 
+TEST_CASE("a call of a BPF program is told with the element of a map that it is about, before any stack") {
+  Bench bench;
+  const auto& event =
+      bench.decoded(a_record().with_map(TRACE_MAP_FIND, {10, 0, 0, 1}, {1, 2}).with_stack({0x1000, 0x2000}));
+  REQUIRE(event.map);
+  CHECK(event.map->id == 7);
+  CHECK(event.map->name == "flows");
+  CHECK(event.map->operation == MapOperation::Find);
+  CHECK(event.map->found);
+  CHECK(event.map->key_size == 4);
+  CHECK(event.map->value_size == 8);
+  CHECK(event.map->key == std::vector<std::uint8_t>{10, 0, 0, 1});
+  CHECK(event.map->value == std::vector<std::uint8_t>{1, 2});
+  CHECK(event.stack.size() == 2);
+  CHECK_FALSE(bench.decoded(a_record()).map);
+}
+
+TEST_CASE("the decoder believes nothing that a record says of a map") {
+  const auto record = a_record().with_map(TRACE_MAP_UPDATE, {1}, {2});
+  auto unknown = record;
+  unknown.map.operation = 5;
+  CHECK(Bench().error_of(unknown.bytes()) == "decode record: unknown operation 5 on a map");
+  auto too_long = record;
+  too_long.map.key_bytes = 257;
+  CHECK(Bench().error_of(too_long.bytes()) == "decode record: a key of 257 and a value of 1 bytes, of at most 256");
+  auto of_a_packet = record;
+  of_a_packet.raw.flags &= ~static_cast<__u32>(TRACE_IS_CALL);
+  CHECK(Bench().error_of(of_a_packet.bytes()) == "decode record: what it says of a map ends behind it");
+  auto cut = a_record();
+  cut.raw.flags |= TRACE_IS_CALL | TRACE_HAS_MAP;
+  auto bytes = cut.bytes();
+  bytes.resize(sizeof(trace_record));
+  CHECK(Bench().error_of(bytes) == "decode record: what it says of a map ends behind it");
+}
+
 TEST_CASE("values at XDP programs are those that were asked for there") {
   Bench bench;
   FakePrograms programs;

@@ -103,6 +103,12 @@ TEST_CASE("a name gives all its addresses in one module, and only functions coun
   CHECK(kernel.addresses("absent").empty());
 }
 
+TEST_CASE("of what is no function, where CPUs keep their offsets is known, and nothing else") {
+  CHECK(symbols(kKernel).per_cpu_offsets() == 0);
+  CHECK(symbols("ffffffff81001000 T ip_rcv\nffffffff82600000 D __per_cpu_offset\nffffffff82700000 d after\n")
+            .per_cpu_offsets() == 0xffffffff82600000);
+}
+
 TEST_CASE("kallsyms without a final newline lose nothing") {
   CHECK(symbols("ffffffff81001000 T ip_rcv").resolve(0xffffffff81001000).name == "ip_rcv");
 }

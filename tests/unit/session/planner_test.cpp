@@ -217,3 +217,30 @@ TEST_CASE("without a way to see returns no births are planned") {
   facts.births = {function("__alloc_skb")};
   CHECK(plan({.track_stack = true}, facts).moves.empty());
 }
+
+TEST_CASE("functions that are about elements of maps are told with them only when asked, lookups at their return") {
+  PlanFacts facts = kMulti;
+  for (const auto* name : {"__htab_map_lookup_elem", "array_map_update_elem", "bpf_redirect"})
+    facts.helpers.attachable.push_back(function(name));
+  const auto tiers = [&](bool map_accesses, std::string_view name) {
+    std::vector<Tier> found;
+    for (const auto& target : plan({.track_stack = true, .helpers = true, .map_accesses = map_accesses}, facts).targets)
+      if (target.name == name)
+        found.push_back(target.tier);
+    return found;
+  };
+  CHECK(tiers(false, "__htab_map_lookup_elem") == std::vector{Tier::Beside});
+  CHECK(tiers(true, "__htab_map_lookup_elem") == std::vector{Tier::Map, Tier::MapReturn});
+  CHECK(tiers(true, "array_map_update_elem") == std::vector{Tier::Map});
+  CHECK(tiers(true, "bpf_redirect") == std::vector{Tier::Beside});
+}
+
+TEST_CASE("functions that are about elements of maps are known by how they are named") {
+  CHECK(map_operation_of("__htab_map_lookup_elem") == MapOperation::Find);
+  for (const auto* name : {"htab_map_lookup_elem", "trie_lookup_elem", "bpf_map_lookup_elem"})
+    CHECK(map_operation_of(name) == MapOperation::Lookup);
+  CHECK(map_operation_of("htab_lru_map_update_elem") == MapOperation::Update);
+  CHECK(map_operation_of("trie_delete_elem") == MapOperation::Delete);
+  for (const auto* name : {"htab_map_lookup_and_delete_elem", "queue_stack_map_push_elem", "bpf_redirect"})
+    CHECK(map_operation_of(name) == MapOperation::None);
+}

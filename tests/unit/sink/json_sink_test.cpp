@@ -205,6 +205,25 @@ TEST_CASE("a call of a function without a packet tells nothing of one") {
   CHECK(line.at("len").is_null());
 }
 
+TEST_CASE("an element of a map is told with its key, its value, and whether a lookup found it") {
+  auto builder = an_event();
+  builder.event().is_call = true;
+  builder.event().map = MapAccess{.id = 7,
+                                  .name = "flows",
+                                  .operation = MapOperation::Find,
+                                  .found = true,
+                                  .key_size = 2,
+                                  .value_size = 300,
+                                  .key = {0x0a, 1},
+                                  .value = {0xff}};
+  CHECK(written(builder).at("map") == json::parse(R"({"id":7,"name":"flows","operation":"lookup","key_size":2,
+        "key":"0a01","value_size":300,"value":"ff","found":true})"));
+  builder.event().map = MapAccess{.id = 8, .name = "", .operation = MapOperation::Delete, .key_size = 2};
+  CHECK(written(builder).at("map") == json::parse(R"({"id":8,"name":null,"operation":"delete","key_size":2,
+        "key":null,"value_size":0,"value":null})"));
+  CHECK_FALSE(written(an_event()).contains("map"));
+}
+
 TEST_CASE("a tunnel is told with its inner tuple") {
   auto builder = an_event();
   builder.with_tcp(1, 2);

@@ -297,3 +297,35 @@ TEST_CASE("structs stand below their line, each in one line of a file, and words
   CHECK(lines[1].find(" [0x0,0x2a,0x0,0x0,0x0] ip_rcv") != std::string::npos);
   CHECK(lines[2] == "         (struct sk_buff){.len = 84}");
 }
+
+TEST_CASE("what is done with an element of a map stands below the call") {
+  Page page({.meta = false, .tuple = false});
+  auto event = an_event();
+  MapAccess access{.id = 7,
+                   .name = "flows",
+                   .operation = MapOperation::Lookup,
+                   .found = true,
+                   .key_size = 2,
+                   .value_size = 4,
+                   .key = {0x0a, 1},
+                   .value = {1, 2}};
+  const auto accept = [&] {
+    event.event().map = access;
+    page.sink.accept(event);
+  };
+  accept();
+  access.found = false;
+  accept();
+  access.operation = MapOperation::Update;
+  access.value.clear();
+  accept();
+  access.operation = MapOperation::Delete;
+  access.name = "";
+  accept();
+  const auto lines = page.lines();
+  REQUIRE(lines.size() == 9);
+  CHECK(lines[2] == "         map 7 'flows': lookup of key 0a01: value 0102...");
+  CHECK(lines[4] == "         map 7 'flows': lookup of key 0a01: no such element");
+  CHECK(lines[6] == "         map 7 'flows': update of key 0a01: value unknown");
+  CHECK(lines[8] == "         map 7: delete of key 0a01");
+}
