@@ -13,7 +13,7 @@
 namespace skbtrail {
 namespace {
 
-// What the two constants of the programs' pattern stand for; see NUMBER_OF_COPY in bpf/tracer.bpf.c.
+// What the two constants of the programs' pattern stand for; see NUMBER_OF_COPY in bpf/include/programs.h.
 constexpr std::int32_t kProgramId = 0x1b7a0020;
 constexpr std::int32_t kReturnOffset = 0x1b7a0021;
 

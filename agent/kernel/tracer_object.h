@@ -95,7 +95,7 @@ public:
   // The trampolines over plan.moves; none with another MoveBackend.
   std::vector<bpf_program*> trampolines() const;
   // Instructions of the program that looks at BPF programs of this kind at their entry or exit; settings asked for it.
-  // Each of those programs needs a copy of its own; see NUMBER_OF_COPY in bpf/tracer.bpf.c.
+  // Each of those programs needs a copy of its own; see NUMBER_OF_COPY in bpf/include/programs.h.
   std::vector<bpf_insn> pattern(ProgramKind kind, bpf_attach_type edge) const;
   int ring_fd() const;
   int followed_fd() const;

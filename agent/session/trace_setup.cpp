@@ -1,5 +1,7 @@
 #include "session/trace_setup.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <functional>
 #include <future>
@@ -387,6 +389,8 @@ std::string_view backend_of(const PreparedTrace& prepared, const TraceSpec& spec
 Result<std::unique_ptr<AttachedProbes>> attach_prepared(PreparedTrace& prepared, const Stop& stop) {
   const auto base = TRY(base_of(prepared));
   auto probes = TRY(attach_probes(prepared.tracer, *prepared.plan, prepared.tracefs, base, stop));
+  // The kernel's types are no longer needed, and their megabytes would lie beside those of its symbols.
+  (void)::malloc_trim(0);
   // Read while nobody needs them yet: the first event will.
   prepared.symbols->begin();
   const auto& progress = probes->progress();
