@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks docs/pwru.md: pwru_flags.py [--build BUILD] [--pwru PROGRAM].
 
-Every flag that the table calls `same` or `always` is one of `skbtrail trace`, and none that it calls `not yet` is. With
+Every flag that the table calls `same` or `always` is one of `skbtrail trace`, and none that it calls `not needed` is. With
 --pwru, every flag that this program's own --help prints must be in the table. Exits with 77 when skbtrail is not built.
 """
 
@@ -14,7 +14,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = "docs/pwru.md"
 SKIPPED = 77
-ANSWERS = {"same", "always", "other flag", "not needed", "not yet"}
+ANSWERS = {"same", "always", "other flag", "not needed"}
 FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z0-9-]*)")
 ROW = re.compile(r"^\| `(--[a-z0-9-]+)` \| ([a-z ]+) \|(.*)\|$", re.MULTILINE)
 
@@ -35,7 +35,7 @@ def faults_of_table(table, own):
             yield f"{PAGE}: {flag}: '{answer}' is none of {', '.join(sorted(ANSWERS))}"
         if answer in ("same", "always") and flag not in own:
             yield f"{PAGE}: {flag} is no flag of `skbtrail trace`"
-        if answer in ("not yet", "not needed", "other flag") and flag in own:
+        if answer in ("not needed", "other flag") and flag in own:
             yield f"{PAGE}: {flag} is a flag of `skbtrail trace`, and the table says '{answer}'"
 
 
