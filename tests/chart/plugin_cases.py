@@ -1,25 +1,34 @@
 """The kubectl plugin with a kubectl that is not one: it writes down how it is called and says what it was told to. So
 arguments and objects are tested, and nothing of a cluster."""
 
+import base64
 import contextlib
+import http.server
 import json
 import os
 import pathlib
 import signal
+import ssl
 import subprocess
 import tempfile
+import threading
 import time
 
 PLUGIN = pathlib.Path(__file__).resolve().parents[2] / "k8s/plugin/kubectl-skbtrail"
 FAKE = r"""#!/bin/bash
 { printf '%s\x1f' "$@"; echo; } >>"$FAKE_LOG"
 case "$*" in
-  *'config view --raw'*) ;;
+  *'config view --raw'*) printf '%s' "${FAKE_TOKEN-}" ;;
   *'config view'*) printf 'of-context' ;;
   create*) cat >"$FAKE_LOG.object"; echo tracesession.skbtrail.dev/trace-abcde ;;
   *'{.status.phase}'*) printf '%s' "${FAKE_PHASE-Completed}" ;;
   # As kubectl, it follows until it is ended.
   *'logs '*) cat "$FAKE_EVENTS"; exec sleep 300 ;;
+  *'get pod web-0'*) echo n1 ;;
+  *'get secret '"${FAKE_SECRET-}"' '*) printf '%s' "${FAKE_CA-}" ;;
+  *'port-forward pod/agent-1 :9465') echo "Forwarding from 127.0.0.1:$FAKE_PORT -> 9465"; exec sleep 300 ;;
+  *'get pods -l app.kubernetes.io/name=skbtrail --field-selector spec.nodeName=n1'*)
+    printf 'agent-1 %s' "${FAKE_REST-}" ;;
   *'get pods -l app.kubernetes.io/name=skbtrail'*) printf 'agent-1 n1 9464\nagent-2 n2 9464\n' ;;
   *'get --raw'*agent-1*) printf '%s\n' "$FAKE_METRICS" ;;
   *'get --raw'*) exit 1 ;;
@@ -48,7 +57,8 @@ def fake_kubectl(environment):
         (home / "events").write_text("".join(json.dumps(one, separators=(",", ":")) + "\n" for one in EVENTS))
         env = {**os.environ, "PATH": f"{home}:{os.environ['PATH']}", "FAKE_LOG": str(home / "log"),
                "FAKE_EVENTS": str(home / "events"), "FAKE_METRICS": METRICS, **environment}
-        env.pop("SKBTRAIL_TOKEN", None)
+        for name in {"SKBTRAIL_TOKEN", "SKBTRAIL_CA"} - set(environment):
+            env.pop(name, None)
         yield home, env
 
 
@@ -110,6 +120,62 @@ def test_follow():
     assert any(call[:4] == ["-n", "shop", "delete", "tracesession.skbtrail.dev/trace-abcde"] for call in called.calls)
     kept = Called("trace", "-n", "shop", "--pod", "web-0", "--follow", "--keep")
     assert not any("delete" in call for call in kept.calls)
+
+
+class Agent(http.server.BaseHTTPRequestHandler):
+    """An agent's REST: the events of a session, to who has the token."""
+
+    asked = []
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        allowed = self.headers["Authorization"] == "Bearer of-user"
+        self.send_response(200 if allowed else 401)
+        self.end_headers()
+        self.wfile.write(json.dumps(EVENTS[0]).encode() + b"\n" if allowed else b"")
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def rest_agent():
+    """(its port, the certificate that it is to be trusted by)"""
+    with tempfile.TemporaryDirectory() as folder, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Agent) as server:
+        key, certificate = pathlib.Path(folder) / "key", pathlib.Path(folder) / "crt"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                        "2", "-subj", "/CN=agent", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out",
+                        certificate], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1], certificate
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_follow_rest():
+    """The Secret is the one that the agent's pod says, whatever the release is called."""
+    follow = ("trace", "-n", "shop", "--pod", "web-0", "--follow")
+    with rest_agent() as (port, certificate):
+        served = {"FAKE_TOKEN": "of-user", "FAKE_REST": "9465 tracer-tls", "FAKE_PORT": str(port)}
+        there = base64.b64encode(certificate.read_bytes()).decode()
+        called = Called(*follow, **served, FAKE_SECRET="tracer-tls", FAKE_CA=there)
+        assert "nf_hook_slow" in called.out and "from the agents' logs" not in called.err, (called.out, called.err)
+        assert Agent.asked == ["/apis/skbtrail.dev/v1alpha1/namespaces/shop/tracesessions/trace-abcde/events?tail=1000"], Agent.asked
+        # Nobody may read that Secret, or it has no certificate of an authority: a file, or else the logs.
+        called = Called(*follow, **served, SKBTRAIL_CA=str(certificate))
+        assert "from the agents' logs" not in called.err and not any("secret" in call for call in called.calls), called.err
+        called = Called(*follow, **served)
+        assert "in the Secret tracer-tls" in called.err and "SKBTRAIL_CA=" in called.err, called.err
+        assert "nf_hook_slow" in called.out and "events are from the agents' logs" in called.err, called.err
+        assert len(Agent.asked) == 2, Agent.asked
+    called = Called(*follow, **served, SKBTRAIL_CA="/nonexistent")
+    assert called.status == 1 and "/nonexistent" in called.err and called.object is None, called.err
 
 
 def is_alive(group):
@@ -189,6 +255,7 @@ def cases():
         ("a pod with its namespace", test_namespace_of_pod),
         ("quotes, backslashes and $() stay what they are", test_quotes),
         ("events of the session alone, it is deleted, and nothing goes on", test_follow),
+        ("events by REST, by the certificate of the Secret that the agent's pod uses", test_follow_rest),
         ("Ctrl-C deletes the session, and nothing goes on", test_interrupt),
         ("drops are added up", test_drops),
         ("pods of each agent", test_pods),
