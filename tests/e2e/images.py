@@ -25,7 +25,7 @@ OWN_BASE = "localhost/debian-slim:bookworm"
 NOT_SLIM = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/info", "usr/share/locale",
             "usr/share/man")
 REGISTRY_WITHIN = 60
-APPLETS = ("sh", "httpd", "wget", "nc", "ping", "sleep", "timeout")
+APPLETS = ("sh", "httpd", "nc", "nslookup", "ping", "sleep", "test", "timeout", "wget")
 
 
 class Lacking(Exception):
@@ -114,12 +114,17 @@ def from_built_program(program):
         buildah("rmi", "--prune")
 
 
-def write_agent(path, program=None):
-    """Our image as a file; without `program` all of it is compiled in the image's build stage."""
+def make_agent(program=None):
+    """Our image; without `program` all of it is compiled in the image's build stage."""
     CACHE.mkdir(parents=True, exist_ok=True)
     if not shutil.which("buildah"):
         raise Lacking("buildah")
     from_built_program(program) if program else from_whole_dockerfile()
+
+
+def write_agent(path, program=None):
+    """The same as a file."""
+    make_agent(program)
     # In this form layers are not compressed: the emulated machine would take long to undo that.
     buildah("push", "--quiet", AGENT, f"docker-archive:{path}:{AGENT}")
     return path.stat().st_size
