@@ -188,7 +188,7 @@ def prepare_machine():
     """What an init system has done on a node."""
     # Mounts in /run/netns are seen by the agent only when they propagate.
     do("mount", "--make-rshared", "/")
-    for module in ("overlay", "bridge", "veth", "dummy", "nf_tables"):
+    for module in ("overlay", "bridge", "veth", "dummy", "nf_tables", "sch_netem", "nfsv4"):
         do("modprobe", module)
     do("ip", "link", "add", "node0", "type", "dummy")
     for words in (["addr", "add", f"{ADDRESS}/24", "dev", "node0"], ["link", "set", "node0", "up"],

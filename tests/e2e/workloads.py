@@ -1,4 +1,4 @@
-"""Two pods that talk to each other, and what goes wrong between them."""
+"""Pods that talk to each other, and what goes wrong between them."""
 
 import contextlib
 import json
@@ -10,41 +10,91 @@ from cluster import do, lab
 from images import BUSYBOX
 
 SPACE = "shop"
+# Of the server of files, as k8s/examples/nfs-from-a-pod.yaml has it.
+FILES_SPACE = "storage"
 MTU = 1000
+DELAY_MS = 200
 # All at once and all the time; what goes wrong with which is a matter of the faults.
 CLIENT = """while :; do
 timeout 1 wget -q -O /dev/null http://{server}/ 2>/dev/null &
 nc -w 1 {server} 81 </dev/null 2>/dev/null &
 ping -q -c 1 -W 1 -s 1400 {server} >/dev/null &
+[ ! -f /tmp/web ] || read -r web </tmp/web
+[ -z "$web" ] || timeout 2 wget -q -O /dev/null "http://$web:8080/" 2>/dev/null &
 wait
 sleep 0.3
 done"""
+# A service that looks names up; the server stands for the cluster's DNS.
+WEB = """echo hello >/tmp/index.html
+httpd -p 8080 -h /tmp
+while :; do
+timeout 1 nslookup db.shop.example {server} >/dev/null 2>&1
+sleep 1
+done"""
+# Its volume is mounted by the kubelet; a file that is written is on its way to the server when it is closed.
+READER = """while :; do
+echo now >/files/now && : >/tmp/written
+sleep 1
+done"""
+# A server of NFS 4 in user space, which keeps its files in memory and needs no other daemon.
+GANESHA = """
+NFS_CORE_PARAM { Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; }
+NFSv4 { Graceless = true; RecoveryRoot = %(home)s; }
+EXPORT { Export_Id = 1; Path = /; Pseudo = /; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; FSAL { Name = MEM; } }
+"""
 
 
-def pod(name, command):
-    return {"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": name, "namespace": SPACE, "labels": {"app": name}},
-            "spec": {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False,
-                     "containers": [{"name": "main", "image": BUSYBOX, "imagePullPolicy": "Never",
-                                     "command": ["sh", "-c", command]}]}}
+def pod(name, command, app=None, space=SPACE, files=None):
+    """`files` is the address of a server of NFS whose files the pod has in /files."""
+    spec = {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False,
+            "containers": [{"name": "main", "image": BUSYBOX, "imagePullPolicy": "Never", "command": ["sh", "-c", command]}]}
+    if files:
+        spec["volumes"] = [{"name": "files", "nfs": {"server": files, "path": "/"}}]
+        spec["containers"][0]["volumeMounts"] = [{"name": "files", "mountPath": "/files"}]
+    return {"apiVersion": "v1", "kind": "Pod", "spec": spec,
+            "metadata": {"name": name, "namespace": space, "labels": {"app": app or name}}}
 
 
 class Workloads:
     def __init__(self, cluster):
         self.cluster = cluster
         self.addresses = {}
+        self.spaces = {}
 
     def start(self):
-        self.cluster.kubectl("create", "namespace", SPACE)
-        # The admission of pods waits for the account, and says no until then.
-        lab.wait_until(lambda: self.cluster.get("serviceaccount", "default", SPACE), 60, "the namespace's account")
-        self.run("server", "echo hello >/tmp/index.html; exec httpd -f -p 80 -h /tmp")
-        self.run("client", CLIENT.format(server=self.addresses["server"]))
+        for space in (SPACE, FILES_SPACE):
+            self.cluster.kubectl("create", "namespace", space)
+            # The admission of pods waits for the account, and says no until then.
+            lab.wait_until(lambda one=space: self.cluster.get("serviceaccount", "default", one), 60,
+                           f"the account of namespace {space}")
+        self.run(pod("server", "echo hello >/tmp/index.html; exec httpd -f -p 80 -h /tmp"),
+                 pod("nfs-server", "exec sleep 2147483647", space=FILES_SPACE))
+        self.serve_files()
+        # As k8s/examples has them: the pod web-0 of app=web.
+        server = self.addresses["server"]
+        self.run(pod("web-0", WEB.format(server=server), app="web"), pod("client", CLIENT.format(server=server)),
+                 pod("reader", READER, files=self.addresses["nfs-server"]))
+        # Pods one after the other would take longer.
+        self.cluster.kubectl("exec", "-n", SPACE, "client", "--", "sh", "-c", f"echo {self.addresses['web-0']} >/tmp/web")
 
-    def run(self, name, command):
-        self.cluster.apply(pod(name, command))
-        self.cluster.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "-n", SPACE, "--timeout=120s")
-        self.addresses[name] = self.cluster.get("pod", name, SPACE)["status"]["podIP"]
+    def run(self, *pods):
+        self.cluster.apply(*pods)
+        for one in pods:
+            name, space = one["metadata"]["name"], one["metadata"]["namespace"]
+            self.cluster.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "-n", space, "--timeout=120s")
+            self.addresses[name] = self.cluster.get("pod", name, space)["status"]["podIP"]
+            self.spaces[name] = space
+
+    def serve_files(self):
+        """A server in the network of the pod nfs-server: it is not part of the image."""
+        home = self.cluster.home / "files"
+        home.mkdir()
+        config = home / "ganesha.conf"
+        config.write_text(GANESHA % {"home": home})
+        self.cluster.launch("ganesha", "ip", "netns", "exec", self.netns("nfs-server"), "ganesha.nfsd", "-F", "-f", config,
+                            "-L", "/dev/stderr", "-p", home / "pid")
+        lab.wait_until(lambda: "2049" in do("ip", "netns", "exec", self.netns("nfs-server"), "ss", "-Hltn"), 60,
+                       "the server of files listens", every=0.5)
 
     def netns(self, name):
         """Name of the pod's namespace in /run/netns: the one that has its address."""
@@ -62,15 +112,15 @@ class Workloads:
         return peer
 
     @contextlib.contextmanager
-    def packet_filter(self, name, port):
-        """Drops what comes to the pod's port, as a network policy's implementation would."""
+    def packet_filter(self, name, port, protocol="tcp", which=""):
+        """Drops what comes to the pod's port, as a network policy's implementation would; all of it, or what `which` says."""
         inside = ["ip", "netns", "exec", self.netns(name), "nft"]
-        rule = f"tcp dport {port} drop"
-        do(*inside, f"table inet faults {{ chain input {{ type filter hook input priority 0; {rule}; }}; }}")
+        rule, table = f"{protocol} dport {port} {which} drop", f"faults_{port}"
+        do(*inside, f"table inet {table} {{ chain input {{ type filter hook input priority 0; {rule}; }}; }}")
         try:
             yield
         finally:
-            do(*inside, "delete", "table", "inet", "faults")
+            do(*inside, "delete", "table", "inet", table)
 
     @contextlib.contextmanager
     def small_mtu(self, name):
@@ -81,6 +131,16 @@ class Workloads:
             yield link
         finally:
             do("ip", "link", "set", link, "mtu", 1500)
+
+    @contextlib.contextmanager
+    def slow_link(self, name):
+        """Holds back what the node sends to the pod."""
+        link = self.node_link(name)
+        do("tc", "qdisc", "add", "dev", link, "root", "netem", "delay", f"{DELAY_MS}ms")
+        try:
+            yield
+        finally:
+            do("tc", "qdisc", "delete", "dev", link, "root")
 
 
 def processes(words):
