@@ -105,6 +105,8 @@ class Cluster(lab.Cluster):
             "containerRuntimeEndpoint": f"unix://{RUNTIME}",
             "cgroupDriver": "cgroupfs", "cgroupRoot": CGROUP, "enforceNodeAllocatable": [],
             "failSwapOn": False, "oomScoreAdj": 0, "resolvConf": str(self.home / "resolv.conf"),
+            # `kubectl logs` reads the newest file of a log alone, which the events of some sessions fill.
+            "containerLogMaxSize": "500Mi",
             # Of a disk that is memory nothing is ever thrown away.
             "imageGCHighThresholdPercent": 100,
             "evictionHard": {"memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%"}}
