@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import pathlib
 import re
 import socket
 
@@ -44,6 +45,11 @@ def traced(pair, port, count=1):
     return [event["map"] for event in told]
 
 
+def can_be_traced(function):
+    listed = pathlib.Path("/sys/kernel/tracing/available_filter_functions").read_text()
+    return re.search(rf"^{function}$", listed, re.M) is not None
+
+
 def ids():
     return {one["name"]: one["id"] for one in json.loads(lab.run("bpftool", "-j", "map", "show").stdout) if "name" in one}
 
@@ -66,7 +72,9 @@ def check_others(pair):
         told = traced(pair, TRIE, 2)
         assert {one["key"] for one in told} == {u32(32) + u32(TRIE)}, told
         did = [(one["operation"], one.get("found"), one["value"]) for one in told]
-        assert did == [("lookup", False, None), ("update", None, u64(0x4444)), ("lookup", True, u64(0x4444))], did
+        wanted = [("lookup", False, None), ("update", None, u64(0x4444)), ("lookup", True, u64(0x4444))]
+        # Linux 7.2 does not let its lookup be traced.
+        assert did == (wanted if can_be_traced("trie_lookup_elem") else wanted[1:2]), did
     with lab.test("what is deleted has a key alone"):
         (one,) = traced(pair, DELETES)
         assert (one["operation"], one["name"], one["key"], one["value"]) == ("delete", "in_hash", u32(HASH), None), one
