@@ -21,7 +21,7 @@ constexpr std::size_t kLabels = 8;
 struct Bounds {
   std::string operator()(const Text&) const { return "text"; }
   std::string operator()(const Address&) const { return "`ADDRESS:PORT`"; }
-  std::string operator()(const Number& kind) const { return between(kind.least, kind.most); }
+  std::string operator()(const WholeNumber& kind) const { return between(kind.least, kind.most); }
   std::string operator()(const Size& kind) const { return "bytes, " + between(size(kind.least), size(kind.most)); }
   std::string operator()(const Seconds& kind) const { return between(kind.least.count(), kind.most.count()); }
   std::string operator()(const YesNo&) const { return "`true`, `false`"; }
@@ -106,7 +106,7 @@ struct Put {
     config.*kind.member = text;
     return {};
   }
-  Result<> operator()(const Number& kind) const { return put_bounded(kind, TRY(parse_whole(text))); }
+  Result<> operator()(const WholeNumber& kind) const { return put_bounded(kind, TRY(parse_whole(text))); }
   Result<> operator()(const Size& kind) const { return put_bounded(kind, TRY(parse_size(text))); }
   Result<> operator()(const Seconds& kind) const {
     const auto seconds = std::chrono::seconds(std::min<std::uint64_t>(TRY(parse_whole(text)), INT32_MAX));
@@ -152,11 +152,11 @@ const std::vector<ConfigRow>& config_rows() {
        "the node's name in events and status; empty: the variable `NODE_NAME`, else the host's name"},
       {"metrics.listen", "--metrics-listen", "127.0.0.1:9464", Address{&C::metrics_listen}, false,
        "where `/metrics` is served, IPv6 in brackets, port 0 for any that is free"},
-      {"metrics.maxSeries", "--max-series", "20000", Number{&C::metrics_max_series, 100, 1'000'000}, false,
+      {"metrics.maxSeries", "--max-series", "20000", WholeNumber{&C::metrics_max_series, 100, 1'000'000}, false,
        "series at most; what is more goes to `__overflow__`"},
-      {"metrics.dropEntries", "--drop-entries", "16384", Number{&C::metrics_drop_entries, 64, 1U << 20}, false,
+      {"metrics.dropEntries", "--drop-entries", "16384", WholeNumber{&C::metrics_drop_entries, 64, 1U << 20}, false,
        "distinct drops that each of the kernel's two tables has room for"},
-      {"metrics.latencyPercent", "--latency-percent", "10", Number{&C::metrics_latency_percent, 0, 100}, false,
+      {"metrics.latencyPercent", "--latency-percent", "10", WholeNumber{&C::metrics_latency_percent, 0, 100}, false,
        "share of the time in which packets are timed for `skbtrail_path_latency_seconds`, in slices; 0: never"},
       {"health.listen", "--health-listen", "", Address{&C::health_listen}, false,
        "where `/healthz` and `/readyz` are served; empty: beside the metrics"},
@@ -187,9 +187,9 @@ const std::vector<ConfigRow>& config_rows() {
       {"kubernetes.podEvents", "--pod-events", "false", YesNo{&C::kubernetes_pod_events}, false,
        "write a Warning Event on a pod that loses packets, for reasons that somebody can do something about"},
       {"cri.socket", "--cri", "", Text{&C::cri_socket}, false, "the container runtime's socket; empty: looked for"},
-      {"sessions.maxRunning", "--max-running", "4", Number{&C::sessions_max_running, 1, 16}, true,
+      {"sessions.maxRunning", "--max-running", "4", WholeNumber{&C::sessions_max_running, 1, 16}, true,
        "trace sessions that run at once; the others wait"},
-      {"sessions.maxWaiting", "--max-waiting", "1000", Number{&C::sessions_max_waiting, 1, 10'000}, true,
+      {"sessions.maxWaiting", "--max-waiting", "1000", WholeNumber{&C::sessions_max_waiting, 1, 10'000}, true,
        "trace sessions that wait, of one namespace a half of them at most; more are refused"},
       {"log.level", "--log-level", "info",
        Choice<LogLevel>{&C::log_level,

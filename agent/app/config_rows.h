@@ -26,7 +26,7 @@ struct Text {
 struct Address {
   std::string AgentConfig::*member;
 };
-struct Number {
+struct WholeNumber {
   std::uint64_t AgentConfig::*member;
   std::uint64_t least;
   std::uint64_t most;
@@ -55,10 +55,10 @@ struct Labels {
 
 }  // namespace config_value
 
-using ConfigValue = std::variant<config_value::Text, config_value::Address, config_value::Number, config_value::Size,
-                                 config_value::Seconds, config_value::YesNo, config_value::Choice<RestAuth>,
-                                 config_value::Choice<Enabled>, config_value::Choice<LogLevel>,
-                                 config_value::Choice<LogFormat>, config_value::Labels>;
+using ConfigValue = std::variant<config_value::Text, config_value::Address, config_value::WholeNumber,
+                                 config_value::Size, config_value::Seconds, config_value::YesNo,
+                                 config_value::Choice<RestAuth>, config_value::Choice<Enabled>,
+                                 config_value::Choice<LogLevel>, config_value::Choice<LogFormat>, config_value::Labels>;
 
 struct ConfigRow {
   std::string_view key;
