@@ -1,7 +1,9 @@
 #include "kernel/skb_functions.h"
 
 #include <catch2/catch.hpp>
+#include <vector>
 
+#include "kernel/argument_slots.h"
 #include "unit/kernel/test_btf.h"
 
 using namespace skbtrail;
@@ -115,9 +117,13 @@ TEST_CASE("a struct by value before the packet moves it") {
 TEST_CASE("a struct by value that only the stack takes leaves the function to kprobes") {
   TestBtf types;
   const int pair = types.structure("pair", 16);
-  types.function("spilled", {types.u64, types.u64, types.u64, types.u64, types.u64, pair, types.skb});
+  // One register is left, and the struct needs two.
+  std::vector<int> arguments(kOwnConvention.registers - 1U, types.u64);
+  arguments.insert(arguments.end(), {pair, types.skb});
+  types.function("spilled", arguments);
   const auto function = only(types);
-  CHECK(function.skb_argument == 5);
+  const unsigned left = kOwnConvention.registers - 1U, behind_it = kOwnConvention.registers + 2U;
+  CHECK(function.skb_argument == (kOwnConvention.stack_ends_registers ? behind_it : left));
   CHECK(function.kprobe_only);
 }
 

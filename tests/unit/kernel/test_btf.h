@@ -35,13 +35,13 @@ public:
   btf* get() const { return types_.get(); }
   int pointer_to(int type) { return btf__add_ptr(get(), type); }
   int structure(const char* name, std::uint32_t bytes) { return btf__add_struct(get(), name, bytes); }
-  int prototype(int result, std::initializer_list<int> parameters) {
+  int prototype(int result, const std::vector<int>& parameters) {
     const int id = btf__add_func_proto(get(), result);
     for (const int type : parameters)
       btf__add_func_param(get(), type == kEllipsis ? nullptr : "argument", type);
     return id;
   }
-  int function(const char* name, std::initializer_list<int> parameters, int result = 0) {
+  int function(const char* name, const std::vector<int>& parameters, int result = 0) {
     return btf__add_func(get(), name, BTF_FUNC_STATIC, prototype(result, parameters));
   }
   int enumeration(const char* name, std::initializer_list<std::pair<const char*, std::int64_t>> values) {
