@@ -286,9 +286,11 @@ Result<std::uint32_t> ring_bytes_of(const std::string& text) {
   return static_cast<std::uint32_t>(size);
 }
 
-// Maps are asked by helpers.
-bool tracks_helpers(const TraceOptions& options) {
-  return options.filter_track_bpf_helpers || options.output_bpfmap;
+// The flag by which helpers are tracked; empty: they are not. It is helpers that ask maps.
+std::string helpers_flag(const TraceOptions& options) {
+  if (options.output_bpfmap)
+    return "--output-bpfmap";
+  return options.filter_track_bpf_helpers ? "--filter-track-bpf-helpers" : "";
 }
 
 Result<std::set<ProgramKind>> programs_of(const TraceOptions& options) {
@@ -297,13 +299,12 @@ Result<std::set<ProgramKind>> programs_of(const TraceOptions& options) {
     programs.insert(ProgramKind::Tc);
   if (options.filter_trace_xdp)
     programs.insert(ProgramKind::Xdp);
-  if (tracks_helpers(options) && programs.empty())
+  if (!helpers_flag(options).empty() && programs.empty())
     programs = {ProgramKind::Tc, ProgramKind::Xdp};
   if (!programs.empty() && options.probes == "drops")
     return refuse(EINVAL, std::string(options.filter_trace_tc    ? "--filter-trace-tc"
                                       : options.filter_trace_xdp ? "--filter-trace-xdp"
-                                      : options.output_bpfmap    ? "--output-bpfmap"
-                                                                 : "--filter-track-bpf-helpers") +
+                                                                 : helpers_flag(options)) +
                               ": with --probes drops no packet is followed into a program; use --probes path or all");
   if (!options.filter_trace_xdp && (!options.filter_xdp_expr.empty() || !options.output_xdp_metadata.empty()))
     return refuse(EINVAL, std::string(options.filter_xdp_expr.empty() ? "--output-xdp-metadata" : "--filter-xdp-expr") +
@@ -313,12 +314,11 @@ Result<std::set<ProgramKind>> programs_of(const TraceOptions& options) {
 
 Result<> set_stack_tracking(const TraceOptions& options, TraceSpec& spec) {
   spec.other_functions = options.filter_non_skb_funcs;
-  spec.helpers = tracks_helpers(options);
+  spec.helpers = !helpers_flag(options).empty();
   spec.map_accesses = options.output_bpfmap;
   spec.track_stack = options.filter_track_skb_by_stackid || !spec.other_functions.empty() || spec.helpers;
   const std::string flag = !spec.other_functions.empty() ? "--filter-non-skb-funcs"
-                           : spec.map_accesses           ? "--output-bpfmap"
-                           : spec.helpers                ? "--filter-track-bpf-helpers"
+                           : spec.helpers                ? helpers_flag(options)
                                                          : "--filter-track-skb-by-stackid";
   if (spec.other_functions.size() > kMostOtherFunctions)
     return refuse(EINVAL, flag + ": " + std::to_string(spec.other_functions.size()) +

@@ -117,8 +117,6 @@ private:
   UniqueFd perf_;
 };
 
-// As the trace names them, in the order of attaching: where packets are met comes last.
-constexpr std::string_view kTiers = "FNRME";
 constexpr char kReturns = 'R';
 
 struct Probe {
@@ -154,8 +152,8 @@ public:
   }
 
 private:
-  static std::optional<Probe> parse(std::string_view line) {
-    if (line.size() < 3 || kTiers.find(line[0]) == std::string_view::npos)
+  std::optional<Probe> parse(std::string_view line) const {
+    if (line.size() < 3 || tiers_.find(line[0]) == std::string::npos)
       return std::nullopt;
     Probe probe{.tier = line[0]};
     const auto [end, err] = std::from_chars(line.data() + 2, line.data() + line.size(), probe.address, 16);
@@ -220,7 +218,7 @@ private:
   }
 
   void attach(std::span<const Probe> probes) {
-    for (const char tier : kTiers) {
+    for (const char tier : tiers_) {
       std::vector<std::uint64_t> addresses;
       for (const auto& probe : probes)
         if (probe.tier == tier)

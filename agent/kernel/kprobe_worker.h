@@ -10,7 +10,9 @@
 // is two to three times quicker than an event a probe.
 //
 // Protocol, text lines over one stream socket:
-//   to the worker    T TIERS                 the letters of the tiers whose programs it has, from kWorkerProgramsFd on
+//   to the worker    T TIERS                 the letters of the tiers whose programs it has, from kWorkerProgramsFd on,
+//   in
+//                                            the order in which they are to be attached
 //                    B SYMBOL ADDRESS        a symbol early in the kernel's table, and its address (hex)
 //                    E ADDRESS               a function of the entry tier; F: of the follow tier; N: one beside these;
 //                                            M: one about maps; R: its return

@@ -253,7 +253,7 @@ Result<std::unique_ptr<AttachedProbes>> attach_kprobes(TracerObject& tracer, con
   const UniqueFd theirs{ends[1]};
   WorkerFiles files{theirs.get()};
   std::string programs;
-  for (const auto tier : {Tier::Entry, Tier::Follow, Tier::Beside, Tier::Map, Tier::MapReturn}) {
+  for (const auto tier : kAttachOrder) {
     if (const auto* program = tracer.program(Backend::Kprobe, tier)) {
       files.push_back(bpf_program__fd(program));
       programs += letter_of(tier);

@@ -111,7 +111,7 @@ public:
     for (auto* program : tracer.trampolines())
       attach_program(program);
     for (const auto backend : {Backend::FentryMulti, Backend::KprobeMulti})
-      for (const auto tier : {Tier::Follow, Tier::Beside, Tier::MapReturn, Tier::Map, Tier::Entry})
+      for (const auto tier : kAttachOrder)
         attach_tier(tracer, backend, tier);
     if (auto* drops = tracer.drop_program())
       TRY(attach_drops(drops));

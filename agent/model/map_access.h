@@ -12,6 +12,10 @@ namespace skbtrail {
 // element.
 enum class MapOperation : std::uint8_t { None, Lookup, Find, Update, Delete };
 
+constexpr bool looks_up(MapOperation operation) {
+  return operation == MapOperation::Lookup || operation == MapOperation::Find;
+}
+
 struct MapAccess {
   std::uint32_t id = 0;
   ShortText name;  // empty: it has none

@@ -1,6 +1,7 @@
 #pragma once
 // ProbePlan: which functions a trace attaches to, in which tier, and in which order. A value; planning is pure.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ namespace skbtrail {
 // reported when it is called while a followed one is handled. Map: the same, of an element of a BPF map; what looks one
 // up is reported at its return (MapReturn), so it is in both tiers.
 enum class Tier : std::uint8_t { Entry, Follow, Beside, Map, MapReturn };
+
+// As they are attached: a return is watched before its calls are noticed, and where packets are met comes last.
+inline constexpr std::array kAttachOrder = {Tier::Follow, Tier::Beside, Tier::MapReturn, Tier::Map, Tier::Entry};
 
 // What a function does to a packet's identity; values follow enum trace_role.
 enum class Role : std::uint8_t { Plain, ReleaseData, FreeHead, FreeSkb, StealHead, ExpandHead };

@@ -78,7 +78,7 @@ void add_others(const TraceSpec& spec, const PlanFacts& facts, ProbePlan& plan) 
       continue;
     const auto operation = spec.map_accesses ? map_operation_of(function.name) : MapOperation::None;
     add(function, operation == MapOperation::None ? Tier::Beside : Tier::Map, true, operation);
-    if (operation == MapOperation::Lookup || operation == MapOperation::Find)
+    if (looks_up(operation))
       add(function, Tier::MapReturn, true, operation);
   }
   plan.refused.insert(plan.refused.end(), facts.helpers.refused.begin(), facts.helpers.refused.end());

@@ -50,8 +50,7 @@ const SpecField kSpecFields[] = {
      .member = &Spec::probes,
      .description = "Where the kernel is watched. Path: one function for each layer that a packet crosses. All: every "
                     "function that takes a packet. Drops: only where packets are given up; no packet is followed, so "
-                    "of a pod only "
-                    "what is dropped in its network and at its link is seen."},
+                    "of a pod only what is dropped in its network and at its link is seen."},
     {.name = "functions",
      .member = &Spec::functions,
      .description = "Regular expressions (RE2) of names of kernel functions to watch.",

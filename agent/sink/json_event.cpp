@@ -236,7 +236,7 @@ void put_map(TextBuffer& out, const MapAccess& access) {
   out.put(",\"value_size\":");
   out.put_dec(access.value_size);
   put_bytes_string(out, ",\"value\":", access.value);
-  if (access.operation == MapOperation::Lookup || access.operation == MapOperation::Find)
+  if (looks_up(access.operation))
     out.put(access.found ? std::string_view(",\"found\":true") : std::string_view(",\"found\":false"));
   out.put('}');
 }

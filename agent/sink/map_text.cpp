@@ -5,10 +5,6 @@
 namespace skbtrail {
 namespace {
 
-bool looks_up(MapOperation operation) {
-  return operation == MapOperation::Lookup || operation == MapOperation::Find;
-}
-
 void put_cut(TextBuffer& out, std::span<const std::uint8_t> bytes, std::uint32_t size) {
   if (bytes.empty())
     return out.put("unknown");

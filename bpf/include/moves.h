@@ -159,28 +159,18 @@ int fexit_pskb_expand_head(const u64 *ctx)
 	return 0;
 }
 
-SEC("?fentry/skb_copy_header")
-int fentry_skb_copy_header(const u64 *ctx)
-{
-	if (anything_followed())
-		child_of(trampoline_word(ctx, 1), trampoline_word(ctx, 0));
-	return 0;
-}
+#define AT_ENTRY(function, what)                                                                  \
+	SEC("?fentry/" #function)                                                                 \
+	int fentry_##function(const u64 *ctx)                                                     \
+	{                                                                                         \
+		if (anything_followed())                                                          \
+			what;                                                                     \
+		return 0;                                                                         \
+	}
 
-SEC("?fentry/ip_do_fragment")
-int fentry_ip_do_fragment(const u64 *ctx)
-{
-	if (anything_followed())
-		fragments_of(trampoline_word(ctx, 2));
-	return 0;
-}
-
-SEC("?fentry/ip6_fragment")
-int fentry_ip6_fragment(const u64 *ctx)
-{
-	if (anything_followed())
-		fragments_of(trampoline_word(ctx, 2));
-	return 0;
-}
+AT_ENTRY(skb_copy_header, child_of(trampoline_word(ctx, 1), trampoline_word(ctx, 0)))
+AT_ENTRY(ip_do_fragment, fragments_of(trampoline_word(ctx, 2)))
+AT_ENTRY(ip6_fragment, fragments_of(trampoline_word(ctx, 2)))
+#undef AT_ENTRY
 
 #endif /* SKBTRAIL_MOVES_H */

@@ -5,7 +5,6 @@ import ctypes
 import json
 import pathlib
 import resource
-import socket
 import struct
 import tempfile
 
@@ -89,14 +88,6 @@ def xdp(netns, device, pin, mode="xdp"):
 def shown():
     """Names of the programs that the kernel has."""
     return [one["name"] for one in json.loads(lab.run("bpftool", "-j", "prog", "show").stdout) if "name" in one]
-
-
-def send(pair, port, count=1):
-    """Datagrams from the left end to a port of the right one, where perhaps nobody listens."""
-    with lab.socket_in(pair.left.netns, socket.AF_INET) as udp:
-        for _ in range(count):
-            with contextlib.suppress(ConnectionRefusedError):
-                udp.sendto(b"x" * 40, (pair.right.v4, port))
 
 
 def steps(events):

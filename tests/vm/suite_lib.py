@@ -137,6 +137,14 @@ def socket_in(netns, family, kind=socket.SOCK_DGRAM, protocol=0):
         return socket.socket(family, kind, protocol)
 
 
+def send(pair, port, count=1):
+    """Datagrams from the left end to a port of the right one, where perhaps nobody listens."""
+    with socket_in(pair.left.netns, socket.AF_INET) as udp:
+        for _ in range(count):
+            with contextlib.suppress(ConnectionRefusedError):
+                udp.sendto(b"x" * 40, (pair.right.v4, port))
+
+
 @contextlib.contextmanager
 def inside(netns):
     """This thread in another network namespace."""

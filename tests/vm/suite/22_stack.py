@@ -25,13 +25,6 @@ def told_of(event, protocol):
     return (event["tuple"] or {}).get("l4") == protocol
 
 
-def send(pair, port, count=1):
-    with lab.socket_in(pair.left.netns, socket.AF_INET) as udp:
-        for _ in range(count):
-            with contextlib.suppress(ConnectionRefusedError):
-                udp.sendto(b"x" * 40, (pair.right.v4, port))
-
-
 def ping(pair, count=1):
     lab.run("ping", "-q", "-c", count, "-i", "0.2", pair.right.v4, netns=pair.left.netns, timeout=120)
 
@@ -46,7 +39,7 @@ def other_traffic(pair):
 def check_error(pair):
     with lab.test("an ICMP error belongs to the datagram that it is about"):
         with lab.Trace(STACK, "--probes", "path", f"udp port {CLOSED} and not icmp") as trace:
-            send(pair, CLOSED)
+            lab.send(pair, CLOSED)
             trace.wait_for(lambda event: told_of(event, "icmp") and event["func"] == "icmp_rcv")
         packets = trace.packets()
         datagram = next(events for events in packets.values() if events[0]["tracked_by"] == "filter")
@@ -60,7 +53,7 @@ def check_error(pair):
         assert trace.totals.lost == 0, trace.stderr
     with lab.test("without the flag it does not"):
         with lab.Trace("--probes", "path", f"udp port {CLOSED} and not icmp") as trace:
-            send(pair, CLOSED)
+            lab.send(pair, CLOSED)
             trace.wait_for(lambda event: event["func"] == "udp_rcv")
             time.sleep(1)
         assert trace.events and not any(told_of(event, "icmp") for event in trace.events), trace.functions()
@@ -105,7 +98,7 @@ def check_repeated(pair):
     with lab.test("what one task sends again and again is no answer to what it sent before"):
         with lab.Trace(STACK, "--probes", "path", f"udp dst port {CLOSED} and greater 60") as trace:
             for _ in range(20):
-                send(pair, CLOSED, 20)
+                lab.send(pair, CLOSED, 20)
             lab.wait_until(lambda: len(trace.so_far()) > 1000, 20)
         sent = [events for events in trace.packets().values()
                 if any(told_of(event, "udp") and event["func"] == "__ip_local_out" for event in events)]

@@ -18,8 +18,8 @@ def check_tc(pair, pins):
     programs.attach_tc(pair.right, "ingress", pins / "tc_drops_one_port")
     with lab.test("a helper that a program of TC calls, with the program, between its entry and exit"):
         with lab.Trace("--filter-trace-tc", HELPERS, "--probes", "path", f"udp port {PORT}") as trace:
-            programs.send(pair, OTHER, 20)
-            programs.send(pair, PORT)
+            lab.send(pair, OTHER, 20)
+            lab.send(pair, PORT)
             trace.wait_for(lambda event: event["func"] == "udp_rcv")
         told = calls(trace.events)
         assert [event["func"] for event in told] == [LOAD_BYTES], told
@@ -30,7 +30,7 @@ def check_tc(pair, pins):
         assert trace.totals.lost == 0 and trace.totals.packets == 1, trace.stderr
     with lab.test("without the flag it is not told"):
         with lab.Trace("--filter-trace-tc", "--probes", "path", f"udp port {PORT}") as trace:
-            programs.send(pair, PORT)
+            lab.send(pair, PORT)
             trace.wait_for(lambda event: event["func"] == "udp_rcv")
         assert trace.events and not calls(trace.events), trace.events
     programs.detach_tc(pair.right)
@@ -40,7 +40,7 @@ def check_xdp(pair, pins):
     with programs.xdp(pair.right.netns, pair.right.device, pins / "xdp_sends_on"), \
             lab.test("a helper that a program of XDP calls for a frame"):
         with lab.Trace(HELPERS, "--probes", "path", f"udp port {PORT}") as trace:
-            programs.send(pair, PORT)
+            lab.send(pair, PORT)
             trace.wait_for(lambda event: bool(calls([event])))
         told = calls(trace.events)
         assert told and {"redirect" in event["func"] for event in told} == {True}, told

@@ -25,8 +25,8 @@ def traced(pair, port, count=1):
     """What programs have done with maps for packets to this port, while as many for other ports are on their way."""
     with lab.Trace(*FLAGS, f"udp port {port}") as trace:
         for _ in range(count):
-            programs.send(pair, OTHER, 3)
-            programs.send(pair, port)
+            lab.send(pair, OTHER, 3)
+            lab.send(pair, port)
         lab.wait_until(lambda: [event["func"] for event in trace.so_far()].count("udp_rcv") >= count, 30)
     assert trace.totals.lost == 0 and trace.totals.packets == count, trace.stderr
     told = [event for event in trace.events if event.get("map")]
@@ -79,7 +79,7 @@ def check_others(pair):
 def check_text(pair):
     with lab.test("as text it is a line below the call"):
         with lab.Trace(*FLAGS, f"udp port {HASH}", output="text") as trace:
-            programs.send(pair, HASH)
+            lab.send(pair, HASH)
             lab.wait_until(lambda: "udp_rcv" in trace.stdout_path.read_text(), 20)
             text = trace.stdout_path.read_text()
         did = re.findall(rf"^ +map {ids()['in_hash']} 'in_hash': (.*)$", text, re.M)
@@ -91,7 +91,7 @@ def check_text(pair):
 def check_without(pair):
     with lab.test("without the flag calls are told, and no keys"):
         with lab.Trace("--filter-track-bpf-helpers", "--filter-trace-tc", "--probes", "path", f"udp port {HASH}") as trace:
-            programs.send(pair, HASH)
+            lab.send(pair, HASH)
             trace.wait_for(lambda event: event["func"] == "udp_rcv")
         told = [event for event in trace.events if event["skb"] is None]
         assert any("elem" in event["func"] for event in told) and not any("map" in event for event in told), told
