@@ -1,6 +1,7 @@
 #include "kernel/host_root.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,12 @@ Result<UniqueFd> open_to_read(const std::string& name) {
   if (const int err = errno; !file)
     return fail(err, "open '" + name + "'");
   return file;
+}
+
+// As far as the file system says: a guess, that of /sys/kernel/btf is right.
+std::size_t size_of(int file) {
+  struct stat found = {};
+  return ::fstat(file, &found) ? 0 : static_cast<std::size_t>(found.st_size);
 }
 
 // How many bytes; none at the end.
@@ -49,11 +56,13 @@ bool HostRoot::exists(std::string_view absolute) const {
 }
 
 Result<std::string> HostRoot::read(std::string_view absolute) const {
+  const std::string name = path(absolute);
+  const auto file = TRY(open_to_read(name));
+  std::array<char, kPiece> buffer;
   std::string content;
-  TRY(read_pieces(absolute, [&](std::string_view piece) -> Result<> {
-    content += piece;
-    return {};
-  }));
+  content.reserve(size_of(file.get()));
+  while (const auto got = TRY(read_piece(file.get(), buffer, name)))
+    content.append(buffer.data(), got);
   return content;
 }
 

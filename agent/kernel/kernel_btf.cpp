@@ -1,8 +1,5 @@
 #include "kernel/kernel_btf.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -11,42 +8,17 @@ namespace {
 
 constexpr std::string_view kBtfDirectory = "/sys/kernel/btf";
 
-Result<BtfPtr> parse_vmlinux(const std::string& path) {
-  BtfPtr types{btf__parse(path.c_str(), nullptr)};
-  if (const int err = errno; !types)
-    return fail(err, "read BTF '" + path + "'");
-  return types;
-}
-
 Result<BtfPtr> parse_named(const std::string& path) {
-  auto types = parse_vmlinux(path);
+  BtfPtr types{btf__parse(path.c_str(), nullptr)};
+  const int err = errno;
   if (types)
     return types;
-  const int code = types.error().code;
-  if (code == ENOENT || code == EACCES)
-    return refuse(code,
-                  "--kernel-btf: " + types.error().message + "; without the flag the running kernel's own is used");
+  if (err == ENOENT || err == EACCES)
+    return refuse(err, "--kernel-btf: " + fail(err, "read BTF '" + path + "'").message +
+                           "; without the flag the running kernel's own is used");
   return refuse(EINVAL, "--kernel-btf: '" + path +
                             "' holds no BTF: name a copy of the kernel's /sys/kernel/btf/vmlinux, or a vmlinux with a "
                             ".BTF section");
-}
-
-Result<> write_all(int file, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(file, content.data(), content.size());
-    if (const int err = errno; written < 0)
-      return fail(err, "write a file in memory");
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
-Result<UniqueFd> copy_in_memory(const HostRoot& host, std::string_view path) {
-  UniqueFd file{::memfd_create("skbtrail-btf", MFD_CLOEXEC)};
-  if (const int err = errno; !file)
-    return fail(err, "create a file in memory");
-  TRY(host.read_pieces(path, [&](std::string_view piece) { return write_all(file.get(), piece); }));
-  return file;
 }
 
 Result<std::vector<std::string>> wanted_modules(const HostRoot& host, const BtfRequest& request) {
@@ -71,12 +43,10 @@ Result<> KernelBtf::load_vmlinux(const HostRoot& host, const BtfRequest& request
     return refuse(ENOTSUP,
                   "this kernel publishes no BTF ('" + host.path(own) +
                       "' is missing): use a kernel built with CONFIG_DEBUG_INFO_BTF, or name a file with --kernel-btf");
-  copy_ = TRY(copy_in_memory(host, own));
-  copy_path_ = "/proc/self/fd/" + std::to_string(copy_.get());
-  auto parsed = parse_vmlinux(copy_path_);
-  if (!parsed)
-    return within("types of '" + host.path(own) + "'", std::move(parsed.error()));
-  vmlinux_ = std::move(*parsed);
+  const std::string raw = TRY(host.read(own));
+  vmlinux_.reset(btf__new(raw.data(), static_cast<__u32>(raw.size())));
+  if (const int err = errno; !vmlinux_)
+    return fail(err, "parse the types of '" + host.path(own) + "'");
   return {};
 }
 

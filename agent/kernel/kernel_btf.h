@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
 #include "kernel/host_root.h"
 
 namespace skbtrail {
@@ -36,9 +35,6 @@ public:
   static Result<KernelBtf> load(const HostRoot& host, const BtfRequest& request);
 
   const btf& vmlinux() const { return *vmlinux_; }
-  // A file with the same types, for who must read them from one: the kernel takes a tenth of a second to print its own.
-  // Empty when a file was named in the request. Good as long as this object lives.
-  const std::string& copy() const { return copy_path_; }
   const std::vector<ModuleBtf>& modules() const { return modules_; }
 
   // BTF of one module that the request did not name; an error when the kernel has none.
@@ -48,8 +44,6 @@ private:
   KernelBtf() = default;
   Result<> load_vmlinux(const HostRoot& host, const BtfRequest& request);
 
-  UniqueFd copy_;
-  std::string copy_path_;
   // Declared in this order so that modules go before the types they refer to.
   BtfPtr vmlinux_;
   std::vector<ModuleBtf> modules_;

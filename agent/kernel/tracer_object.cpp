@@ -16,6 +16,7 @@
 #include "kernel/per_cpu.h"
 #include "kernel/program_info.h"
 #include "kernel/program_patterns.h"
+#include "kernel/relocation_types.h"
 #include "trace_abi.h"
 #include "tracer.skel.h"
 #include "tracer_roomy.skel.h"
@@ -338,18 +339,10 @@ tracer_bpf* open_roomy(const bpf_object_open_opts& opts) {
   return nullptr;
 }
 
-// libbpf takes the types for programs on trampolines from the running kernel itself, whatever file it is given.
-bool has_trampolines(const ProbePlan& plan) {
-  return plan.move_backend == MoveBackend::Trampolines || uses(plan, Backend::FentryMulti, Tier::Entry) ||
-         uses(plan, Backend::FentryMulti, Tier::Follow);
-}
-
-tracer_bpf* open(const TracerSettings& settings, const ProbePlan& plan) {
+tracer_bpf* open(const TracerSettings& settings, const RelocationTypes& types) {
   LIBBPF_OPTS(bpf_object_open_opts, opts);
-  if (!settings.kernel_btf.empty())
-    opts.btf_custom_path = settings.kernel_btf.c_str();
-  else if (!settings.own_btf_copy.empty() && !has_trampolines(plan))
-    opts.btf_custom_path = settings.own_btf_copy.c_str();
+  // Of programs on trampolines libbpf finds the functions in the running kernel's types all the same.
+  opts.btf_custom_path = types.path().c_str();
   return room_for(settings) == PadRoom::Roomy ? open_roomy(opts) : tracer_bpf::open(&opts);
 }
 
@@ -365,9 +358,11 @@ TracerObject& TracerObject::operator=(TracerObject&&) noexcept = default;
 TracerObject::~TracerObject() = default;
 
 Result<TracerObject> TracerObject::load(const TracerSettings& settings, const ProbePlan& plan) {
-  std::unique_ptr<tracer_bpf, Destroy> raw{open(settings, plan)};
+  auto types = TRY(RelocationTypes::create());
+  std::unique_ptr<tracer_bpf, Destroy> raw{open(settings, types)};
   if (const int err = errno; !raw)
     return fail(err, "open the tracer's BPF object");
+  TRY(types.fill(*bpf_object__btf(raw->obj), *settings.kernel_types));
   write_settings(*raw, settings);
   TRY(size_maps(*raw, settings, count_descriptions(plan)));
   select_programs(*raw, plan);

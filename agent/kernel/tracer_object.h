@@ -21,6 +21,7 @@
 #include "model/traced_program.h"
 
 struct bpf_program;
+struct btf;
 struct tracer_bpf;
 
 namespace skbtrail {
@@ -38,8 +39,7 @@ inline constexpr std::uint32_t kIpSkip = 0;
 struct TracerSettings {
   bool has_func_ip = true;
   bool has_drop_reason = false;
-  std::string kernel_btf = {};              // file to relocate against; empty: the running kernel's
-  std::string own_btf_copy = {};            // file with the running kernel's types, faster to read than the kernel's
+  const btf* kernel_types = nullptr;        // to relocate against; needed until the object is loaded
   SessionKfuncs session = {};               // for plans with MoveBackend::Session
   std::uint32_t kprobe_ip_shift = kIpSkip;  // bytes; used without has_func_ip
   std::vector<bpf_insn> filter_l2 = {};     // empty: every packet matches

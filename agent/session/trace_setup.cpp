@@ -167,7 +167,6 @@ TracerSettings settings_for(const TraceSpec& spec, const KernelFeatures& feature
   TracerSettings settings{
       .has_func_ip = features.function_ip.available,
       .has_drop_reason = features.drop_reasons.available,
-      .kernel_btf = spec.kernel_btf,
       .netns_inum = spec.netns_inum,
       .ifindex = spec.ifindex,
       .mark = spec.mark.value,
@@ -332,7 +331,7 @@ Result<PreparedTrace> prepare_trace(const TraceSpec& spec, const HostRoot& host,
       .kprobe_multi = features.kprobe_multi.available,
   };
   auto settings = settings_for(spec, features, std::move(filters));
-  settings.own_btf_copy = types.copy();
+  settings.kernel_types = &types.vmlinux();
   settings.session = session.value_or(SessionKfuncs{});
   use_fields(fields, settings);
   settings.capture_skb = dumps.needs_skb();
