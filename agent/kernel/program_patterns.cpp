@@ -13,12 +13,12 @@ namespace skbtrail {
 namespace {
 
 Result<> try_tracing(int program) {
-  constexpr bpf_insn kDoNothing[] = {
+  constexpr bpf_insn kNothing[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
   };
   const auto target = TRY(describe_program(program));
-  (void)TRY(attach_to_program(target, BPF_TRACE_FENTRY, kDoNothing));
+  (void)TRY(attach_to_program(target, BPF_TRACE_FENTRY, kNothing));
   return {};
 }
 

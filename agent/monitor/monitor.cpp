@@ -253,7 +253,7 @@ void Monitor::forget(const PodView& pods, Clock::time_point now) {
     latency_->ledger().name(named);
   const SeriesNames gone{
       .pods = pods_gone_.missing(
-          named.pods, [&](const PodName& pod) { return pods.exists(pod.first, pod.second); }, now),
+          named.pods, [&](const PodLabels& pod) { return pods.exists(pod.first, pod.second); }, now),
       .namespaces = namespaces_gone_.missing(
           named.namespaces, [&](const std::string& space) { return has_pod_of(named, space); }, now),
       .interfaces = interfaces_gone_.missing(

@@ -104,7 +104,7 @@ private:
   std::uint64_t trap_failures_ = 0;
   std::optional<PathLatency> latency_ = {};
   std::string why_untimed_ = {};
-  GoneSince<PodName> pods_gone_{kGrace};
+  GoneSince<PodLabels> pods_gone_{kGrace};
   GoneSince<std::string> namespaces_gone_{kNamespaceGrace};
   GoneSince<std::string> interfaces_gone_{kGrace};
   GoneSince<std::string> devices_gone_{kGrace};

@@ -7,10 +7,10 @@
 
 namespace skbtrail {
 
-using PodName = std::pair<std::string, std::string>;  // namespace, name
+using PodLabels = std::pair<std::string, std::string>;  // namespace, name
 
 struct SeriesNames {
-  std::set<PodName> pods = {};
+  std::set<PodLabels> pods = {};
   std::set<std::string> namespaces = {};  // that have series of deleted pods
   std::set<std::string> interfaces = {};
 };

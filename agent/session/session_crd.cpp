@@ -93,7 +93,7 @@ Json selector_schema() {
 Json list_schema(const SpecField& field) {
   Json item = {{"type", "string"}, {"minLength", field.minimum}, {"maxLength", field.maximum}};
   Json schema = {{"type", "array"}};
-  if (field.form == FieldForm::PodName) {
+  if (field.form == FieldForm::PodReference) {
     item["pattern"] = kPodNamePattern;
     schema["minItems"] = 1;
   }

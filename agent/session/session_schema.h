@@ -38,9 +38,9 @@ using SpecMember = std::variant<std::string TraceSessionSpec::*, bool TraceSessi
                                 std::optional<SelectorSpec> TraceSessionSpec::*>;
 
 enum class FieldForm : std::uint8_t {
-  Plain,     // a time is a whole number of seconds
-  Duration,  // a time is text such as 90s, 2m or 1h
-  PodName,   // items of a list are names of pods
+  Plain,         // a time is a whole number of seconds
+  Duration,      // a time is text such as 90s, 2m or 1h
+  PodReference,  // items of a list are names of pods
 };
 
 struct SpecField {

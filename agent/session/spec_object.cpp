@@ -75,10 +75,10 @@ Result<std::vector<std::string>> items_of(const json& value, const SpecField& fi
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string place = path + "[" + std::to_string(i) + "]";
     items.push_back(TRY(bounded_text(value[i], field, place)));
-    if (field.form == FieldForm::PodName && !is_dns_subdomain(items.back()))
+    if (field.form == FieldForm::PodReference && !is_dns_subdomain(items.back()))
       return wrong(place, in_quotes(items.back()) + " is no name of a pod");
   }
-  if (field.form == FieldForm::PodName && items.empty())
+  if (field.form == FieldForm::PodReference && items.empty())
     return wrong(path, "needs one name at least");
   return items;
 }

@@ -93,38 +93,38 @@ TEST_CASE("functions that can be traced are listed only when asked for, with whe
   const auto table = as_table(a_report(), {.attachable = true});
   CHECK(contains(table, "  __netif_receive_skb_core                sk_buff ** in slot 0\n"));
   CHECK(contains(table, "  tcp_make_synack                         sk_buff * in slot 5\n"));
-  const auto json = nlohmann::json::parse(as_json(a_report(), {.attachable = true}));
-  const auto& functions = json["functions"]["attachable_functions"];
+  const auto told = nlohmann::json::parse(as_json(a_report(), {.attachable = true}));
+  const auto& functions = told["functions"]["attachable_functions"];
   REQUIRE(functions.size() == 4);
   CHECK(functions[0] ==
         nlohmann::json{
             {"name", "ip_rcv"}, {"module", nullptr}, {"slot", 0}, {"double_pointer", false}, {"only_const", false}});
   CHECK(functions[2]["only_const"] == true);
-  CHECK_FALSE(json["functions"].contains("refused_functions"));
+  CHECK_FALSE(told["functions"].contains("refused_functions"));
 }
 
 TEST_CASE("the JSON form says the same") {
-  const auto json = nlohmann::json::parse(as_json(a_report(), {.refused = true}));
-  CHECK(json["can_trace"] == true);
-  CHECK(json["backend"] == "kprobe");
-  CHECK(json["features"][0]["name"] == "fentry.multi");
-  CHECK(json["features"][0]["why_not"] == "the kernel does not know it");
-  CHECK(json["features"][2]["why_not"].is_null());
-  CHECK(json["functions"]["attachable"] == 4);
-  CHECK(json["functions"]["unseen_by_pwru"]["after_argument_5"] == 1);
-  CHECK(json["functions"]["refused_by_reason"][0]["count"] == 2);
-  CHECK(json["functions"]["refused_functions"][1]["module"] == "veth");
-  CHECK(json["functions"]["refused_functions"][0]["module"].is_null());
-  CHECK(json["drop_reasons"]["known"] == 65);
+  const auto told = nlohmann::json::parse(as_json(a_report(), {.refused = true}));
+  CHECK(told["can_trace"] == true);
+  CHECK(told["backend"] == "kprobe");
+  CHECK(told["features"][0]["name"] == "fentry.multi");
+  CHECK(told["features"][0]["why_not"] == "the kernel does not know it");
+  CHECK(told["features"][2]["why_not"].is_null());
+  CHECK(told["functions"]["attachable"] == 4);
+  CHECK(told["functions"]["unseen_by_pwru"]["after_argument_5"] == 1);
+  CHECK(told["functions"]["refused_by_reason"][0]["count"] == 2);
+  CHECK(told["functions"]["refused_functions"][1]["module"] == "veth");
+  CHECK(told["functions"]["refused_functions"][0]["module"].is_null());
+  CHECK(told["drop_reasons"]["known"] == 65);
 }
 
 TEST_CASE("without a backend the JSON form has none and lists what stands in the way") {
   auto report = a_report();
   report.backend.reset();
   report.obstacles = {"no tracefs"};
-  const auto json = nlohmann::json::parse(as_json(report, {}));
-  CHECK(json["can_trace"] == false);
-  CHECK(json["backend"].is_null());
-  CHECK(json["obstacles"][0] == "no tracefs");
-  CHECK_FALSE(json["functions"].contains("refused_functions"));
+  const auto told = nlohmann::json::parse(as_json(report, {}));
+  CHECK(told["can_trace"] == false);
+  CHECK(told["backend"].is_null());
+  CHECK(told["obstacles"][0] == "no tracefs");
+  CHECK_FALSE(told["functions"].contains("refused_functions"));
 }

@@ -238,7 +238,7 @@ TEST_CASE("the drops of a deleted pod stay in its namespace") {
   ledger.take(rows, node.names());
   SeriesNames named;
   ledger.name(named);
-  CHECK(named.pods == std::set<PodName>{{"shop", "web-0"}});
+  CHECK(named.pods == std::set<PodLabels>{{"shop", "web-0"}});
   CHECK(named.interfaces == std::set<std::string>{"eth2"});
   ledger.forget({.pods = {{"shop", "web-0"}}, .interfaces = {}});
   CHECK(series(ledger, "skbtrail_drop_bytes_total") ==

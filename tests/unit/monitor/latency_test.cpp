@@ -42,7 +42,7 @@ TEST_CASE("times are of the pod whose interface it is, of the node at its own, a
   CHECK(sums == std::map<LabelValues, double>{{{"", "", "qdisc"}, 3}, {{"shop", "web-0", "socket"}, 3}});
   SeriesNames named;
   ledger.name(named);
-  CHECK(named.pods == std::set<PodName>{{"shop", "web-0"}});
+  CHECK(named.pods == std::set<PodLabels>{{"shop", "web-0"}});
 }
 
 TEST_CASE("the bounds are those of the kernel's buckets") {
