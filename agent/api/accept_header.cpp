@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <string>
 
+#include "api/header_text.h"
+
 namespace skbtrail {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-  return text.substr(0, text.find_last_not_of(" \t") + 1);
-}
 
 // Up to `mark`, which is taken away as well.
 std::string_view take_until(std::string_view& text, char mark) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "api/header_text.h"
+
 namespace skbtrail {
 namespace {
 
@@ -22,20 +24,6 @@ bool is_token(std::string_view text) {
 bool is_control(char letter) {
   const auto code = static_cast<unsigned char>(letter);
   return (code < 0x20 && letter != '\t') || code == 0x7f;
-}
-
-std::string lowered(std::string_view text) {
-  std::string low(text);
-  for (char& letter : low)
-    if (letter >= 'A' && letter <= 'Z')
-      letter = static_cast<char>(letter - 'A' + 'a');
-  return low;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = std::min(text.find_first_not_of(" \t"), text.size());
-  text.remove_prefix(first);
-  return text.substr(0, text.find_last_not_of(" \t") + 1);
 }
 
 Error bad(const std::string& what) {

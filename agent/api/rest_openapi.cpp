@@ -1,5 +1,6 @@
 #include "api/rest_openapi.h"
 
+#include "api/header_text.h"
 #include "api/rest_routes.h"
 #include "session/session_control.h"
 #include "session/session_crd.h"
@@ -73,13 +74,6 @@ Json operation_of(const RestRoute& route) {
   else
     operation["responses"]["default"] = answer("What went wrong.", "application/json", reference("Status"));
   return operation;
-}
-
-std::string lowered(std::string_view method) {
-  std::string low(method);
-  for (char& letter : low)
-    letter = static_cast<char>(letter - 'A' + 'a');
-  return low;
 }
 
 Json status_schema() {

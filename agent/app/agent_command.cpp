@@ -17,6 +17,7 @@
 #include "app/ending.h"
 #include "app/exit_code.h"
 #include "app/file_room.h"
+#include "app/report.h"
 
 namespace skbtrail {
 namespace {
@@ -26,17 +27,6 @@ struct AgentOptions {
   std::map<std::string, std::string> flags;  // by the key that each stands for
   bool only_check = false;
 };
-
-int report(const Error& error, int exit_code) {
-  std::fprintf(stderr, "skbtrail agent: %s\n", error.message.c_str());
-  return exit_code;
-}
-
-// Codes of the kernel at load and attach say nothing about what the user wrote.
-int start_code(const Error& error) {
-  const int exit_code = exit_code_of(error.code);
-  return exit_code == kExitUsage ? kExitFailed : exit_code;
-}
 
 Result<AgentConfig> read_config(const AgentOptions& options) {
   return load_config({.file = options.config_file, .flags = options.flags, .environment = process_environment()});
@@ -80,10 +70,10 @@ int run(AgentConfig config, const AgentOptions& options) {
     return fail_start(log, within("metrics.listen", address.error()), kExitUsage);
   const int files = file_room_of({.sessions = config.sessions_max_running, .connections = Agent::connections(config)});
   if (const auto room = make_file_room(files); !room)
-    return fail_start(log, room.error(), start_code(room.error()));
+    return fail_start(log, room.error(), start_code_of(room.error().code));
   auto agent = Agent::start(config, output);
   if (!agent)
-    return fail_start(log, agent.error(), start_code(agent.error()));
+    return fail_start(log, agent.error(), start_code_of(agent.error().code));
   tell_start(**agent, config, log);
   for (int signal = 0; signal == 0 || signal == SIGHUP; signal = ending.next_within(Agent::kFollowPods)) {
     if (signal == SIGHUP)
@@ -96,7 +86,7 @@ int run(AgentConfig config, const AgentOptions& options) {
 int run_agent(const AgentOptions& options) {
   auto config = read_config(options);
   if (!config)
-    return report(config.error(), kExitUsage);
+    return report("agent", config.error(), kExitUsage);
   if (!options.only_check)
     return run(std::move(*config), options);
   std::printf("configuration%s is good\n",

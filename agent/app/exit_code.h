@@ -25,4 +25,10 @@ inline int exit_code_of(int error) {
   }
 }
 
+// The same for one of the kernel's at load and attach, which says nothing about what the user wrote.
+inline int start_code_of(int error) {
+  const int exit_code = exit_code_of(error);
+  return exit_code == kExitUsage ? kExitFailed : exit_code;
+}
+
 }  // namespace skbtrail

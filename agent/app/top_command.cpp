@@ -10,6 +10,7 @@
 
 #include "app/ending.h"
 #include "app/exit_code.h"
+#include "app/report.h"
 #include "app/terminal.h"
 #include "app/units.h"
 #include "monitor/drop_source.h"
@@ -35,11 +36,6 @@ struct TopOptions {
   bool advice = true;
 };
 
-int report(const Error& error, int exit_code) {
-  std::fprintf(stderr, "skbtrail top: %s\n", error.message.c_str());
-  return exit_code;
-}
-
 Result<std::chrono::milliseconds> interval_of(const TopOptions& options) {
   const auto interval = TRY(parse_duration(options.interval));
   if (interval < kShortest || interval > kLongest)
@@ -48,7 +44,7 @@ Result<std::chrono::milliseconds> interval_of(const TopOptions& options) {
 }
 
 // Whether the page could be written.
-bool print(const std::string& page) {
+bool print_page(const std::string& page) {
   const bool live = ::isatty(STDOUT_FILENO);
   return std::fputs(live ? kClear : "", stdout) >= 0 && std::fputs(page.c_str(), stdout) >= 0 &&
          (live || std::fputs("\n", stdout) >= 0) && std::fflush(stdout) == 0;
@@ -66,10 +62,10 @@ Result<> watch(DropSource& source, const TopOptions& options, std::chrono::milli
       return {};
     const auto now = Clock::now();
     drops.take(TRY(source.growth()), names);
-    if (!print(top_page(drops, {.round = now - last,
-                                .rows = options.rows,
-                                .width = terminal_width(STDOUT_FILENO),
-                                .advice = options.advice}))) {
+    if (!print_page(top_page(drops, {.round = now - last,
+                                     .rows = options.rows,
+                                     .width = terminal_width(STDOUT_FILENO),
+                                     .advice = options.advice}))) {
       const int err = errno;
       return fail(err, "write to stdout");
     }
@@ -78,22 +74,16 @@ Result<> watch(DropSource& source, const TopOptions& options, std::chrono::milli
   return {};
 }
 
-// Codes of the kernel at load and attach say nothing about what the user wrote.
-int start_code(const Error& error) {
-  const int exit_code = exit_code_of(error.code);
-  return exit_code == kExitUsage ? kExitFailed : exit_code;
-}
-
 int run_top(const TopOptions& options) {
   const auto interval = interval_of(options);
   if (!interval)
-    return report(within("--interval", interval.error()), kExitUsage);
+    return report("top", within("--interval", interval.error()), kExitUsage);
   const Ending ending;
   auto source = DropSource::start(HostRoot{}, {.drop_entries = kDropEntries});
   if (!source)
-    return report(source.error(), start_code(source.error()));
+    return report("top", source.error(), start_code_of(source.error().code));
   if (const auto done = watch(*source, options, *interval, ending); !done)
-    return report(done.error(), kExitFailed);
+    return report("top", done.error(), kExitFailed);
   return kExitDone;
 }
 

@@ -13,6 +13,7 @@
 #include "app/attach_report.h"
 #include "app/exit_code.h"
 #include "app/file_room.h"
+#include "app/report.h"
 #include "app/terminal.h"
 #include "app/trace_options.h"
 #include "app/trace_pods.h"
@@ -46,11 +47,6 @@ void handle_signals() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP})
     ::sigaction(number, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
-}
-
-int report(const Error& error, int exit_code) {
-  std::fprintf(stderr, "skbtrail trace: %s\n", error.message.c_str());
-  return exit_code;
 }
 
 // What prints events, and what it prints to; declared so that the sink goes first.
@@ -159,12 +155,6 @@ void tell_removals(const std::vector<BackgroundRemoval>& removals) {
                  removal.pid);
 }
 
-// Error codes of the kernel at attach say nothing about what the user wrote.
-int report_attach(const Error& error) {
-  const int exit_code = exit_code_of(error.code);
-  return report(error, exit_code == kExitUsage ? kExitFailed : exit_code);
-}
-
 void tell_remarks(const TracerObject& tracer, const TraceTotals& totals, const TracePods& pods) {
   if (const auto misses = tracer.recursion_misses())
     std::fprintf(stderr, "the kernel skipped %llu hits of any packet because a probe already ran on that CPU\n",
@@ -202,11 +192,11 @@ int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOpti
                  const TracePods& pods, AttachReport& attach_report) {
   auto attached = attach_prepared(prepared, stop);
   if (!attached)
-    return report_attach(attached.error());
+    return report("trace", attached.error(), start_code_of(attached.error().code));
   const auto probes = std::move(*attached);
   auto programs = trace_programs(prepared, spec);
   if (!programs)
-    return report_attach(programs.error());
+    return report("trace", programs.error(), start_code_of(programs.error().code));
   Decoder decoder = decoder_of(prepared, spec);
   decoder.set_programs(programs->get());
   bool ready = false;
@@ -233,7 +223,7 @@ int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOpti
   tell_remarks(prepared.tracer, totals, pods);
   tell_backups(*printing.output);
   if (!done)
-    (void)report(done.error(), kExitFailed);
+    (void)report("trace", done.error(), kExitFailed);
   tell_removals(loop.removals());
   std::fprintf(stderr, "%s\n", closing_line(totals).c_str());
   if (options.wait_detach)
@@ -244,28 +234,28 @@ int run_prepared(PreparedTrace& prepared, const TraceSpec& spec, const TraceOpti
 int run_trace(const TraceOptions& options) {
   const HostRoot host;
   if (const auto checked = check_output(options); !checked)
-    return report(checked.error(), kExitUsage);
+    return report("trace", checked.error(), kExitUsage);
   auto spec = trace_spec_of(options, host);
   if (!spec)
-    return report(spec.error(), exit_code_of(spec.error().code));
+    return report("trace", spec.error(), exit_code_of(spec.error().code));
   const auto query = pod_query_of(options);
   if (!query)
-    return report(query.error(), exit_code_of(query.error().code));
+    return report("trace", query.error(), exit_code_of(query.error().code));
   if (const auto room = make_file_room(); !room)
-    return report(room.error(), exit_code_of(room.error().code));
+    return report("trace", room.error(), exit_code_of(room.error().code));
   auto pods = open_trace_pods(*query, options, host);
   if (!pods)
-    return report(pods.error(), exit_code_of(pods.error().code));
+    return report("trace", pods.error(), exit_code_of(pods.error().code));
   spec->pods = pods->watch != nullptr;
   spec->only_pods = !query->empty();
   AttachReport attach_report{terminal_width(STDERR_FILENO) > 0, monotonic_ns()};
   KernelNames names{host};
   auto prepared = prepare_trace(*spec, host, names);
   if (!prepared)
-    return report(prepared.error(), exit_code_of(prepared.error().code));
+    return report("trace", prepared.error(), exit_code_of(prepared.error().code));
   auto printing = open_printing(options, *spec);
   if (!printing)
-    return report(printing.error(), kExitFailed);
+    return report("trace", printing.error(), kExitFailed);
   handle_signals();
   return run_prepared(*prepared, *spec, options, *printing, *pods, attach_report);
 }

@@ -332,7 +332,7 @@ Result<> set_stack_tracking(const TraceOptions& options, TraceSpec& spec) {
   return {};
 }
 
-std::string joined(const std::vector<std::string>& words) {
+std::string in_one_text(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words)
     text += (text.empty() ? "" : " ") + word;
@@ -354,7 +354,7 @@ void declare_trace_options(CLI::App& command, TraceOptions& options) {
 
 Result<TraceSpec> trace_spec_of(const TraceOptions& options, const HostRoot& host) {
   TraceSpec spec{
-      .filter = joined(options.filter),
+      .filter = in_one_text(options.filter),
       .tunnel_filter_l2 = options.filter_tunnel_pcap_l2,
       .tunnel_filter_l3 = options.filter_tunnel_pcap_l3,
       .field_filter = options.filter_skb_expr,

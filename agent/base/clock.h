@@ -21,6 +21,11 @@ inline std::uint64_t realtime_ns() {
   return clock_ns(CLOCK_REALTIME);
 }
 
+// Seconds since 1970.
+inline std::int64_t unix_now() {
+  return static_cast<std::int64_t>(realtime_ns() / 1'000'000'000);
+}
+
 // What the wall clock is ahead of the monotonic one: of three readings the one that took least time between its two.
 inline std::int64_t realtime_offset_ns() {
   std::int64_t offset = 0;

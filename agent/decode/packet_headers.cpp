@@ -3,28 +3,18 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "decode/header_bytes.h"
+
 namespace skbtrail {
 
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
-
-constexpr std::uint16_t kEtherIp = 0x0800;
-constexpr std::uint16_t kEtherArp = 0x0806;
-constexpr std::uint16_t kEtherVlan = 0x8100;
-constexpr std::uint16_t kEtherQinQ = 0x88a8;
-constexpr std::uint16_t kEtherIp6 = 0x86dd;
-
-constexpr std::uint8_t kHopByHop = 0;
 constexpr std::uint8_t kIcmp = 1;
 constexpr std::uint8_t kTcp = 6;
-constexpr std::uint8_t kUdp = 17;
-constexpr std::uint8_t kRouting = 43;
 constexpr std::uint8_t kFragment = 44;
 constexpr std::uint8_t kAuthentication = 51;
 constexpr std::uint8_t kIcmp6 = 58;
 constexpr std::uint8_t kNoNextHeader = 59;
-constexpr std::uint8_t kDestinationOptions = 60;
 constexpr std::uint8_t kSctp = 132;
 constexpr std::uint8_t kMobility = 135;
 constexpr std::uint8_t kUdpLite = 136;
@@ -34,16 +24,7 @@ constexpr std::uint8_t kShim6 = 140;
 constexpr std::size_t kIpHeader = 20;
 constexpr std::size_t kIp6Header = 40;
 
-std::uint16_t read16(Bytes bytes, std::size_t at) {
-  return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
-}
-
-// What is left behind `count` bytes; empty when there are fewer.
-Bytes behind(Bytes bytes, std::size_t count) {
-  return bytes.subspan(std::min(count, bytes.size()));
-}
-
-IpAddress address(std::uint8_t version, Bytes bytes) {
+IpAddress address(std::uint8_t version, HeaderBytes bytes) {
   IpAddress result{.version = version};
   std::copy(bytes.begin(), bytes.end(), result.bytes);
   return result;
@@ -66,7 +47,7 @@ bool starts_with_ports(std::uint8_t next_header) {
 }
 
 // `bytes` begin with the transport header; they are empty for a later fragment.
-void read_transport(Tuple& tuple, Bytes bytes) {
+void read_transport(Tuple& tuple, HeaderBytes bytes) {
   tuple.l4 = l4_of(tuple.next_header);
   if (starts_with_ports(tuple.next_header) && bytes.size() >= 4) {
     tuple.has_ports = true;
@@ -105,7 +86,7 @@ std::size_t extension_length(std::uint8_t kind, std::uint8_t length_field) {
 }
 
 // Walks to the transport header. Every step consumes at least 8 bytes, so it ends.
-void read_chain(Tuple& tuple, Bytes bytes) {
+void read_chain(Tuple& tuple, HeaderBytes bytes) {
   while (is_extension(tuple.next_header)) {
     if (bytes.size() < 8)
       return;  // cut off: addresses, and the header that could not be read
@@ -123,7 +104,7 @@ void read_chain(Tuple& tuple, Bytes bytes) {
   read_transport(tuple, bytes);
 }
 
-std::optional<Tuple> read_ip(Bytes bytes) {
+std::optional<Tuple> read_ip(HeaderBytes bytes) {
   if (bytes.size() < kIpHeader || bytes[0] >> 4 != 4)
     return std::nullopt;
   Tuple tuple{.source = address(4, bytes.subspan(12, 4)), .destination = address(4, bytes.subspan(16, 4))};
@@ -141,7 +122,7 @@ std::optional<Tuple> read_ip(Bytes bytes) {
   return tuple;
 }
 
-std::optional<Tuple> read_ip6(Bytes bytes) {
+std::optional<Tuple> read_ip6(HeaderBytes bytes) {
   if (bytes.size() < kIp6Header || bytes[0] >> 4 != 6)
     return std::nullopt;
   Tuple tuple{.source = address(6, bytes.subspan(8, 16)), .destination = address(6, bytes.subspan(24, 16))};
@@ -151,7 +132,7 @@ std::optional<Tuple> read_ip6(Bytes bytes) {
 }
 
 // Sender and target of an IPv4 ARP packet; no transport.
-std::optional<Tuple> read_arp(Bytes bytes) {
+std::optional<Tuple> read_arp(HeaderBytes bytes) {
   if (bytes.size() < 8 || read16(bytes, 2) != kEtherIp || bytes[5] != 4)
     return std::nullopt;
   const std::size_t hardware = bytes[4];
@@ -162,7 +143,7 @@ std::optional<Tuple> read_arp(Bytes bytes) {
 }
 
 // A header that says it is IP and is not lying about its own length.
-std::optional<Tuple> read_by_version(Bytes bytes) {
+std::optional<Tuple> read_by_version(HeaderBytes bytes) {
   if (bytes.size() >= kIpHeader && bytes[0] >> 4 == 4 && (bytes[0] & 0x0f) >= 5)
     return read_ip(bytes);
   return read_ip6(bytes);
@@ -170,7 +151,7 @@ std::optional<Tuple> read_by_version(Bytes bytes) {
 
 // A tunnel has put its header before the packet that it carries, and __ip_local_out() has not said so yet: the
 // protocol is still that of the packet inside.
-std::optional<Tuple> read_ip_of_either_version(std::uint16_t protocol, Bytes bytes) {
+std::optional<Tuple> read_ip_of_either_version(std::uint16_t protocol, HeaderBytes bytes) {
   const auto tuple = protocol == kEtherIp ? read_ip(bytes) : read_ip6(bytes);
   return tuple ? tuple : read_by_version(bytes);
 }

@@ -3,51 +3,32 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "decode/header_bytes.h"
 #include "decode/packet_headers.h"
 
 namespace skbtrail {
 
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
-
-constexpr std::uint16_t kEtherIp = 0x0800;
-constexpr std::uint16_t kEtherVlan = 0x8100;
-constexpr std::uint16_t kEtherQinQ = 0x88a8;
-constexpr std::uint16_t kEtherIp6 = 0x86dd;
-constexpr std::uint16_t kEtherBridged = 0x6558;  // a whole frame follows
-
-constexpr std::uint8_t kHopByHop = 0;
 constexpr std::uint8_t kIp = 4;
-constexpr std::uint8_t kUdp = 17;
 constexpr std::uint8_t kIp6 = 41;
-constexpr std::uint8_t kRouting = 43;
 constexpr std::uint8_t kGre = 47;
-constexpr std::uint8_t kDestinationOptions = 60;
 
 constexpr std::uint16_t kVxlanPort = 4789;
 constexpr std::uint16_t kVxlanPortOfLinux = 8472;  // the kernel's default
 constexpr std::uint16_t kGenevePort = 6081;
 
-std::uint16_t read16(Bytes bytes, std::size_t at) {
-  return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
-}
-
-std::uint32_t read24(Bytes bytes, std::size_t at) {
+std::uint32_t read24(HeaderBytes bytes, std::size_t at) {
   return std::uint32_t{bytes[at]} << 16 | read16(bytes, at + 1);
-}
-
-Bytes behind(Bytes bytes, std::size_t count) {
-  return bytes.subspan(std::min(count, bytes.size()));
 }
 
 // A layer, and what follows it.
 struct Layer {
   std::uint16_t protocol = 0;  // EtherType, or IP protocol behind an IP header
-  Bytes bytes;
+  HeaderBytes bytes;
 };
 
-std::optional<Layer> behind_ethernet(Bytes frame) {
+std::optional<Layer> behind_ethernet(HeaderBytes frame) {
   if (frame.size() < 14)
     return std::nullopt;
   Layer layer{.protocol = read16(frame, 12), .bytes = frame.subspan(14)};
@@ -56,14 +37,14 @@ std::optional<Layer> behind_ethernet(Bytes frame) {
   return layer;
 }
 
-std::optional<Layer> behind_ip(Bytes bytes) {
+std::optional<Layer> behind_ip(HeaderBytes bytes) {
   if (bytes.size() < 20 || bytes[0] >> 4 != 4 || (read16(bytes, 6) & 0x1fff) != 0)
     return std::nullopt;
   return Layer{.protocol = bytes[9], .bytes = behind(bytes, (bytes[0] & 0x0f) * std::size_t{4})};
 }
 
 // Tunnels carry options (the encapsulation limit), fragments are none.
-std::optional<Layer> behind_ip6(Bytes bytes) {
+std::optional<Layer> behind_ip6(HeaderBytes bytes) {
   if (bytes.size() < 40 || bytes[0] >> 4 != 6)
     return std::nullopt;
   Layer layer{.protocol = bytes[6], .bytes = bytes.subspan(40)};
@@ -75,16 +56,16 @@ std::optional<Layer> behind_ip6(Bytes bytes) {
   return layer;
 }
 
-std::optional<Tuple> tuple_of_frame(Bytes frame) {
+std::optional<Tuple> tuple_of_frame(HeaderBytes frame) {
   const auto layer = behind_ethernet(frame);
   return layer ? decode_headers(layer->protocol, layer->bytes).tuple : std::nullopt;
 }
 
-std::optional<Tuple> tuple_of(std::uint16_t ethertype, Bytes bytes) {
+std::optional<Tuple> tuple_of(std::uint16_t ethertype, HeaderBytes bytes) {
   return ethertype == kEtherBridged ? tuple_of_frame(bytes) : decode_headers(ethertype, bytes).tuple;
 }
 
-std::optional<Tunnel> read_vxlan(Bytes bytes) {
+std::optional<Tunnel> read_vxlan(HeaderBytes bytes) {
   if (bytes.size() < 8)
     return std::nullopt;
   const bool has_id = bytes[0] & 0x08;
@@ -93,7 +74,7 @@ std::optional<Tunnel> read_vxlan(Bytes bytes) {
                 .tuple = tuple_of_frame(bytes.subspan(8))};
 }
 
-std::optional<Tunnel> read_geneve(Bytes bytes) {
+std::optional<Tunnel> read_geneve(HeaderBytes bytes) {
   if (bytes.size() < 8 || bytes[0] >> 6 != 0)
     return std::nullopt;
   const std::size_t options = (bytes[0] & 0x3f) * std::size_t{4};
@@ -102,7 +83,7 @@ std::optional<Tunnel> read_geneve(Bytes bytes) {
                 .tuple = tuple_of(read16(bytes, 2), behind(bytes, 8 + options))};
 }
 
-std::optional<Tunnel> read_gre(Bytes bytes) {
+std::optional<Tunnel> read_gre(HeaderBytes bytes) {
   if (bytes.size() < 4 || (bytes[1] & 0x07) != 0)  // version 1 is PPTP
     return std::nullopt;
   const bool has_checksum = bytes[0] & 0x80;
@@ -116,7 +97,7 @@ std::optional<Tunnel> read_gre(Bytes bytes) {
   return tunnel;
 }
 
-std::optional<Tunnel> read_udp(Bytes bytes) {
+std::optional<Tunnel> read_udp(HeaderBytes bytes) {
   if (bytes.size() < 8)
     return std::nullopt;
   switch (read16(bytes, 2)) {
@@ -129,7 +110,7 @@ std::optional<Tunnel> read_udp(Bytes bytes) {
 
 }  // namespace
 
-std::optional<Tunnel> decode_tunnel(Bytes frame) {
+std::optional<Tunnel> decode_tunnel(HeaderBytes frame) {
   const auto outer = behind_ethernet(frame);
   if (!outer)
     return std::nullopt;

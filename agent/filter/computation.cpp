@@ -47,12 +47,6 @@ bool is_constant(const ComputationPtr& computation) {
   return computation && computation->step == Step::Constant;
 }
 
-ComputationPtr constant(std::uint64_t value) {
-  auto made = std::make_unique<Computation>();
-  made->constant = value;
-  return made;
-}
-
 // 0 or 1.
 ComputationPtr truth_of(ComputationPtr value) {
   auto made = std::make_unique<Computation>();

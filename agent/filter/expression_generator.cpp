@@ -37,7 +37,7 @@ std::int16_t waiting_slot(std::size_t depth) {
   return static_cast<std::int16_t>(kWaiting + 8 * depth);
 }
 
-int load_size(unsigned bytes) {
+int size_code(unsigned bytes) {
   switch (bytes) {
     case 1: return BPF_B;
     case 2: return BPF_H;
@@ -279,7 +279,7 @@ void Generator::compare_text(const std::string& text, std::size_t bytes, Assembl
     std::uint64_t wanted = 0;
     if (at < text.size())
       std::memcpy(&wanted, text.data() + at, std::min(piece, text.size() - at));
-    code_.load(load_size(static_cast<unsigned>(piece)), kResult, kMemory, static_cast<std::int16_t>(kTextTarget + at));
+    code_.load(size_code(static_cast<unsigned>(piece)), kResult, kMemory, static_cast<std::int16_t>(kTextTarget + at));
     code_.load_constant(kOther, wanted);
     code_.jump_if(Width::W64, BPF_JNE, kResult, kOther, if_false);
   }
@@ -369,7 +369,7 @@ void Generator::address(const Computation& base, std::int32_t offset) {
 
 void Generator::load(const Computation& computation) {
   const Loading& load = computation.load;
-  const int size = load_size(load.bytes);
+  const int size = size_code(load.bytes);
   if (lies_in_copy(computation)) {
     code_.load(size, kResult, kCopy, static_cast<std::int16_t>(load.offset));
     return finish_load(load);

@@ -8,26 +8,11 @@
 #include "filter/expression_checker.h"
 #include "filter/expression_generator.h"
 #include "filter/expression_parser.h"
+#include "filter/quoted_expression.h"
 #include "trace_abi.h"
 
 namespace skbtrail {
 namespace {
-
-// Bytes that a terminal might take for commands would tear the one-line message apart.
-std::string printable(std::string_view text) {
-  std::string line{text};
-  for (char& c : line)
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f)
-      c = ' ';
-  return line;
-}
-
-std::string named(std::string_view expression) {
-  constexpr std::size_t kShown = 80;
-  if (expression.size() <= kShown)
-    return "expression '" + printable(expression) + "'";
-  return "expression '" + printable(expression.substr(0, kShown)) + "…'";
-}
 
 Result<RootVariable> root_of(const ExpressionSubject& subject, const TypeCatalogue& types) {
   const auto found = types.find(TypeTag::Struct, subject.struct_name);
@@ -67,10 +52,10 @@ Result<std::vector<bpf_insn>> compile_field_filter(std::string_view expression, 
                                                    const TypeCatalogue& types) {
   const auto checked = understand(expression, subject, types);
   if (!checked)
-    return within(named(expression), checked.error());
+    return within(quoted_expression("expression", expression), checked.error());
   auto code = generate_filter(*checked->computation, {.has_copy = subject.has_copy});
   if (!code)
-    return within(named(expression), std::move(code.error()));
+    return within(quoted_expression("expression", expression), std::move(code.error()));
   return code;
 }
 
@@ -81,13 +66,13 @@ Result<CompiledValues> compile_field_values(std::span<const std::string> express
                              " can be shown");
   for (auto one = expressions.begin(); one != expressions.end(); ++one)
     if (std::find(expressions.begin(), one, *one) != one)
-      return refuse(EINVAL, named(*one) + ": given twice; leave one out");
+      return refuse(EINVAL, quoted_expression("expression", *one) + ": given twice; leave one out");
   CompiledValues compiled;
   std::vector<ComputationPtr> computations;
   for (const std::string& expression : expressions) {
     auto checked = understand(expression, subject, types);
     if (!checked)
-      return within(named(expression), std::move(checked.error()));
+      return within(quoted_expression("expression", expression), std::move(checked.error()));
     compiled.forms.push_back({.name = printable(expression), .kind = kind_of(*checked)});
     computations.push_back(std::move(checked->computation));
   }

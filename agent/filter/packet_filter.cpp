@@ -7,26 +7,12 @@
 #include <utility>
 
 #include "filter/pcap_compiler.h"
+#include "filter/quoted_expression.h"
 
 namespace skbtrail {
 namespace {
 
-// Control characters would tear the one-line message apart.
-std::string printable(std::string_view text) {
-  std::string line{text};
-  std::replace_if(
-      line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
-  return line;
-}
-
-std::string named(std::string_view expression) {
-  constexpr std::size_t kShown = 80;
-  if (expression.size() > kShown)
-    return "pcap filter '" + printable(expression.substr(0, kShown)) + "…'";
-  return "pcap filter '" + printable(expression) + "'";
-}
-
-// libpcap's own words, less the start that `named` already says.
+// libpcap's own words, less the start that `quoted_expression` already says.
 std::string explained(std::string_view message) {
   constexpr std::string_view kPrefix = "can't parse filter expression: ";
   if (message.starts_with(kPrefix))
@@ -43,7 +29,7 @@ bool reads_link_header(const std::string& expression) {
 Result<std::vector<bpf_insn>> translate_named(std::string_view expression, std::span<const sock_filter> program) {
   auto code = translate(program);
   if (!code)
-    return within(named(expression), std::move(code.error()));
+    return within(quoted_expression("pcap filter", expression), std::move(code.error()));
   return code;
 }
 
@@ -51,15 +37,16 @@ Result<std::vector<bpf_insn>> translate_named(std::string_view expression, std::
 
 Result<CompiledFilter> compile_filter(std::string_view expression) {
   if (expression.size() > kFilterExpressionLength)
-    return refuse(E2BIG, named(expression) + ": " + std::to_string(expression.size()) + " characters, more than the " +
-                             std::to_string(kFilterExpressionLength) + " accepted; shorten the expression");
+    return refuse(E2BIG, quoted_expression("pcap filter", expression) + ": " + std::to_string(expression.size()) +
+                             " characters, more than the " + std::to_string(kFilterExpressionLength) +
+                             " accepted; shorten the expression");
   if (expression.find('\0') != std::string_view::npos)
-    return refuse(EINVAL, named(expression) + ": contains a zero byte; remove it");
+    return refuse(EINVAL, quoted_expression("pcap filter", expression) + ": contains a zero byte; remove it");
 
   const std::string text{expression};
   const auto l2 = compile_pcap(text, LinkForm::L2);
   if (!l2)
-    return refuse(l2.error().code, named(text) + ": " + explained(l2.error().message));
+    return refuse(l2.error().code, quoted_expression("pcap filter", text) + ": " + explained(l2.error().message));
   CompiledFilter filter;
   filter.l2 = TRY(translate_named(text, *l2));
   if (reads_link_header(text))

@@ -14,7 +14,7 @@
 namespace skbtrail {
 namespace {
 
-constexpr Register kVerdict = Register::R0;
+constexpr Register kAnswer = Register::R0;
 constexpr Register kWindowArgument = Register::R1;
 constexpr Register kScratchArgument = Register::R2;
 constexpr Register kAddress = Register::R1;
@@ -32,8 +32,8 @@ constexpr Register kScratch = Register::R9;
 constexpr std::int16_t kSavedPacket = BPF_MEMWORDS * 4;
 constexpr std::int16_t kSavedLength = kSavedPacket + 8;
 constexpr std::int16_t kSavedLinear = kSavedLength + 4;
-constexpr std::int16_t kReadTarget = kSavedLinear + 4;
-constexpr std::int16_t kForgottenIndex = kReadTarget + 4;
+constexpr std::int16_t kReadTo = kSavedLinear + 4;
+constexpr std::int16_t kForgottenIndex = kReadTo + 4;
 static_assert(kForgottenIndex + 4 <= TRACE_FILTER_SCRATCH);
 
 std::int16_t memory_word(std::uint32_t index) {
@@ -261,11 +261,11 @@ void Translation::read_with_helper(Register target, const sock_filter& instructi
     body_.alu(Width::W64, BPF_ADD, Register::R3, *index);
   body_.alu(Width::W64, BPF_ADD, Register::R3, immediate(instruction.k));
   body_.alu(Width::W64, BPF_MOV, Register::R1, kScratch);
-  body_.alu(Width::W64, BPF_ADD, Register::R1, kReadTarget);
+  body_.alu(Width::W64, BPF_ADD, Register::R1, kReadTo);
   body_.alu(Width::W32, BPF_MOV, Register::R2, immediate(load_size(instruction)));
   body_.call(BPF_FUNC_probe_read_kernel);
   body_.jump_if(Width::W64, BPF_JNE, Register::R0, 0, reject_);
-  body_.load(BPF_SIZE(instruction.code), target, kScratch, kReadTarget);
+  body_.load(BPF_SIZE(instruction.code), target, kScratch, kReadTo);
   body_.load(BPF_DW, kPacket, kScratch, kSavedPacket);
   body_.load(BPF_W, kLength, kScratch, kSavedLength);
   body_.load(BPF_W, kLinear, kScratch, kSavedLinear);
@@ -355,16 +355,16 @@ void Translation::emit_return(std::size_t at) {
     return;
   }
   if (BPF_RVAL(instruction.code) == BPF_A)
-    body_.alu(Width::W32, BPF_MOV, kVerdict, kA);
+    body_.alu(Width::W32, BPF_MOV, kAnswer, kA);
   else
-    body_.alu(Width::W32, BPF_MOV, kVerdict, immediate(instruction.k));
+    body_.alu(Width::W32, BPF_MOV, kAnswer, immediate(instruction.k));
   if (!last || rejects_)
     body_.jump(end_);
 }
 
 void Translation::emit_reject() {
   body_.bind(reject_);
-  body_.alu(Width::W32, BPF_MOV, kVerdict, 0);
+  body_.alu(Width::W32, BPF_MOV, kAnswer, 0);
 }
 
 std::size_t Translation::last_reachable() const {

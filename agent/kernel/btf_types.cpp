@@ -2,17 +2,14 @@
 
 #include <array>
 
+#include "kernel/kernel_btf.h"
+
 namespace skbtrail {
 namespace {
 
 // Deeper than any type of the kernel; a BTF file of somebody else's may hold circles.
 constexpr int kMostSteps = 32;
 constexpr int kMostNesting = 8;
-
-std::string_view text(const btf& types, std::uint32_t offset) {
-  const char* name = btf__name_by_offset(&types, offset);
-  return name ? name : "";
-}
 
 bool is_wrapper(const btf_type* type) {
   return btf_is_mod(type) || btf_is_typedef(type) || btf_is_type_tag(type);
@@ -34,7 +31,7 @@ Peeled peel(const btf& types, TypeId id) {
   Peeled peeled{.id = id, .type = btf__type_by_id(&types, id)};
   for (int step = 0; step < kMostSteps && peeled.id != 0 && peeled.type && is_wrapper(peeled.type); ++step) {
     if (btf_is_typedef(peeled.type)) {
-      const auto name = text(types, peeled.type->name_off);
+      const auto name = btf_name(types, peeled.type->name_off);
       peeled.name = peeled.name.empty() ? name : peeled.name;
       peeled.big_endian = peeled.big_endian || names_big_endian(name);
     }
@@ -47,7 +44,7 @@ Peeled peel(const btf& types, TypeId id) {
 }
 
 std::string record_name(const btf& types, const btf_type* type) {
-  const auto name = text(types, type->name_off);
+  const auto name = btf_name(types, type->name_off);
   return std::string(btf_is_struct(type) ? "struct " : "union ") + (name.empty() ? "(unnamed)" : std::string(name));
 }
 
@@ -73,7 +70,7 @@ void describe_integer(const btf& types, const btf_type* type, TypeFacts& facts) 
     facts.is_signed = is_signed_enum(type);
   }
   if (facts.name.empty())
-    facts.name = text(types, type->name_off);
+    facts.name = btf_name(types, type->name_off);
 }
 
 // Calls `visit(name, facts)` for each named member, also those of unnamed records, until it returns true.
@@ -85,7 +82,7 @@ bool visit_members(const btf& types, TypeId record, std::uint64_t start_bits, in
   for (std::uint32_t i = 0; i < btf_vlen(type); ++i) {
     const btf_member& entry = btf_members(type)[i];
     const std::uint64_t at = start_bits + btf_member_bit_offset(type, i);
-    const auto name = text(types, entry.name_off);
+    const auto name = btf_name(types, entry.name_off);
     if (name.empty()
             ? visit_members(types, entry.type, at, nesting + 1, visit)
             : visit(name,
@@ -169,7 +166,7 @@ TypeFacts BtfTypes::facts(TypeId id) const {
     facts.name = record_name(types_, type);
   } else {
     facts.kind = TypeKind::Other;
-    facts.name = facts.name.empty() ? std::string(text(types_, type->name_off)) : facts.name;
+    facts.name = facts.name.empty() ? std::string(btf_name(types_, type->name_off)) : facts.name;
   }
   return facts;
 }
@@ -201,9 +198,9 @@ std::optional<std::int64_t> BtfTypes::constant(std::string_view name) const {
       continue;
     for (std::size_t i = 0; i < btf_vlen(type); ++i) {
       if (btf_is_enum64(type)) {
-        if (text(types_, btf_enum64(type)[i].name_off) == name)
+        if (btf_name(types_, btf_enum64(type)[i].name_off) == name)
           return static_cast<std::int64_t>(btf_enum64_value(&btf_enum64(type)[i]));
-      } else if (text(types_, btf_enum(type)[i].name_off) == name) {
+      } else if (btf_name(types_, btf_enum(type)[i].name_off) == name) {
         return btf_enum(type)[i].val;
       }
     }

@@ -1,27 +1,20 @@
 #include "kernel/devlink_traps.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/devlink.h>
 #include <linux/genetlink.h>
 
 #include <array>
 #include <cstring>
 #include <functional>
-#include <memory>
 #include <string_view>
 #include <utility>
+
+#include "kernel/netlink_socket.h"
 
 namespace skbtrail {
 namespace {
 
-// Buffer for one piece of a dump; the kernel writes at most 32 KiB at a time.
-constexpr std::size_t kBufferBytes = 32U << 10;
 constexpr std::uint32_t kSequence = 1;
-
-struct CloseSocket {
-  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-};
-using Socket = std::unique_ptr<mnl_socket, CloseSocket>;
 
 struct Question {
   std::uint16_t family;
@@ -50,11 +43,11 @@ Result<> send(mnl_socket* socket, const Question& question) {
 
 // Gives each piece of the answer to `take`, which hands back what libmnl says of it.
 Result<> ask(const Question& question, const std::function<int(std::span<const char>)>& take) {
-  const Socket socket{mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC)};
+  const NetlinkSocket socket{mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC)};
   if (const int err = errno; !socket)
     return fail(err, "open a socket of generic netlink");
   TRY(send(socket.get(), question));
-  std::vector<char> buffer(kBufferBytes);
+  std::vector<char> buffer(kNetlinkBufferBytes);
   for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
     const ssize_t got = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
     if (got >= 0)
@@ -64,11 +57,6 @@ Result<> ask(const Question& question, const std::function<int(std::span<const c
       return fail(err, "hear from devlink");
   }
   return {};
-}
-
-std::string_view text_of(const nlattr* attribute) {
-  const char* text = mnl_attr_get_str(attribute);
-  return {text, ::strnlen(text, mnl_attr_get_payload_len(attribute))};
 }
 
 // Zero when it is of another size.

@@ -3,22 +3,10 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "kernel/kallsyms.h"
 
 namespace skbtrail {
-namespace {
-
-std::string hexadecimal(std::uint64_t address) {
-  std::array<char, 18> digits{'0', 'x'};
-  const auto [end, err] = std::to_chars(digits.data() + 2, digits.data() + digits.size(), address, 16);
-  return {digits.data(), end};
-}
-
-}  // namespace
-
 Result<> DropLocations::learn(std::span<const std::uint64_t> addresses) {
   const auto is_known = [&](std::uint64_t address) { return known_.contains(address); };
   if (known_.size() >= kMost || std::ranges::all_of(addresses, is_known))
@@ -36,7 +24,7 @@ Result<> DropLocations::learn(std::span<const std::uint64_t> addresses) {
 
 Symbol DropLocations::resolve(std::uint64_t address) const {
   const auto found = known_.find(address);
-  return found != known_.end() ? found->second : Symbol{.name = hexadecimal(address), .offset = 0, .module = {}};
+  return found != known_.end() ? found->second : unnamed_symbol(address);
 }
 
 }  // namespace skbtrail

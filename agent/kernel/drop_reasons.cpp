@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "kernel/kernel_btf.h"
+
 namespace skbtrail {
 namespace {
 
@@ -20,20 +22,15 @@ struct Enumerator {
   std::uint64_t value;
 };
 
-std::string_view text(const btf& types, std::uint32_t offset) {
-  const char* name = btf__name_by_offset(&types, offset);
-  return name ? name : "";
-}
-
 std::vector<Enumerator> enumerators(const btf& types, const btf_type* type) {
   std::vector<Enumerator> all;
   for (std::size_t i = 0; i < btf_vlen(type); ++i) {
     if (btf_is_enum64(type)) {
       const auto& entry = btf_enum64(type)[i];
-      all.push_back({.name = text(types, entry.name_off), .value = btf_enum64_value(&entry)});
+      all.push_back({.name = btf_name(types, entry.name_off), .value = btf_enum64_value(&entry)});
     } else {
       const auto& entry = btf_enum(type)[i];
-      all.push_back({.name = text(types, entry.name_off), .value = static_cast<std::uint32_t>(entry.val)});
+      all.push_back({.name = btf_name(types, entry.name_off), .value = static_cast<std::uint32_t>(entry.val)});
     }
   }
   return all;
@@ -55,7 +52,7 @@ void for_each_own_enum(const btf& types, Visit visit) {
   const btf* base = btf__base_btf(&types);
   for (std::uint32_t id = base ? btf__type_cnt(base) : 1; id < btf__type_cnt(&types); ++id)
     if (const btf_type* type = btf__type_by_id(&types, id); btf_is_any_enum(type))
-      visit(text(types, type->name_off), type);
+      visit(btf_name(types, type->name_off), type);
 }
 
 }  // namespace

@@ -30,12 +30,6 @@ bool is_text(char type) {
   return type == 't' || type == 'T' || type == 'w' || type == 'W';
 }
 
-std::string hexadecimal(std::uint64_t address) {
-  char digits[16];
-  const auto [end, error] = std::to_chars(std::begin(digits), std::end(digits), address, 16);
-  return "0x" + std::string(digits, end);
-}
-
 Result<> check_content(std::size_t lines, bool any_address) {
   if (lines == 0)
     return refuse(ENOTSUP, "read kallsyms: it is empty, the kernel was built without CONFIG_KALLSYMS");
@@ -232,7 +226,7 @@ Result<> Kallsyms::check_shown(const HostRoot& host) {
 }
 
 Symbol Kallsyms::resolve(std::uint64_t address) const {
-  Symbol unknown{.name = hexadecimal(address), .offset = 0, .module = {}};
+  Symbol unknown = unnamed_symbol(address);
   const auto above = std::ranges::upper_bound(addresses_, address);
   if (above == addresses_.begin())
     return unknown;

@@ -3,9 +3,11 @@
 
 #include <bpf/btf.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -17,6 +19,12 @@ struct FreeBtf {
   void operator()(btf* types) const { btf__free(types); }
 };
 using BtfPtr = std::unique_ptr<btf, FreeBtf>;
+
+// The name at `offset` of the list's strings; empty: there is none.
+inline std::string_view btf_name(const btf& types, std::uint32_t offset) {
+  const char* name = btf__name_by_offset(&types, offset);
+  return name ? name : "";
+}
 
 // What to read: --kernel-btf, --kmods and --all-kmods.
 struct BtfRequest {

@@ -1,24 +1,16 @@
 #include "kernel/link_statistics.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <memory>
+
+#include "kernel/netlink_socket.h"
 
 namespace skbtrail {
 namespace {
-
-struct CloseSocket {
-  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-};
-using Socket = std::unique_ptr<mnl_socket, CloseSocket>;
-
-// Buffer for one piece of a dump; the kernel writes at most 32 KiB at a time.
-constexpr std::size_t kBufferBytes = 32U << 10;
 
 std::vector<LossCounter> losses_of(const rtnl_link_stats64& stats) {
   return {{"rx_dropped", stats.rx_dropped},
@@ -45,11 +37,10 @@ void take_statistics(LinkStatistics& link, const nlattr* attribute) {
   link.losses = losses_of(stats);
 }
 
-int take_attribute(const nlattr* attribute, void* data) {
+int take_link_attribute(const nlattr* attribute, void* data) {
   auto& link = *static_cast<LinkStatistics*>(data);
   if (mnl_attr_get_type(attribute) == IFLA_IFNAME)
-    link.name.assign(mnl_attr_get_str(attribute),
-                     ::strnlen(mnl_attr_get_str(attribute), mnl_attr_get_payload_len(attribute)));
+    link.name = text_of(attribute);
   else if (mnl_attr_get_type(attribute) == IFLA_STATS64)
     take_statistics(link, attribute);
   return MNL_CB_OK;
@@ -61,10 +52,10 @@ int take_link(const nlmsghdr* message, void* data) {
   const auto* header = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
   auto& link = static_cast<std::vector<LinkStatistics>*>(data)->emplace_back();
   link.ifindex = static_cast<std::uint32_t>(header->ifi_index);
-  return mnl_attr_parse(message, sizeof(*header), take_attribute, &link);
+  return mnl_attr_parse(message, sizeof(*header), take_link_attribute, &link);
 }
 
-Result<> ask(const Socket& socket) {
+Result<> ask(const NetlinkSocket& socket) {
   std::array<char, 128> buffer{};
   nlmsghdr* request = mnl_nlmsg_put_header(buffer.data());
   request->nlmsg_type = RTM_GETLINK;
@@ -79,12 +70,12 @@ Result<> ask(const Socket& socket) {
 }
 
 Result<std::vector<LinkStatistics>> read_once() {
-  const Socket socket{mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
+  const NetlinkSocket socket{mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
   if (const int err = errno; !socket)
     return fail(err, "open an rtnetlink socket");
   TRY(ask(socket));
   std::vector<LinkStatistics> links;
-  std::vector<char> buffer(kBufferBytes);
+  std::vector<char> buffer(kNetlinkBufferBytes);
   for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
     const ssize_t got = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
     if (got >= 0)

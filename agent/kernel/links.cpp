@@ -11,13 +11,11 @@
 #include <thread>
 
 #include "base/unique_fd.h"
+#include "kernel/attach_types.h"
 #include "kernel/attached_probes.h"
 
 namespace skbtrail {
 namespace {
-
-constexpr std::uint32_t kTraceKprobeSession = 56;  // BPF_TRACE_KPROBE_SESSION, v6.10
-constexpr std::uint32_t kTraceFentryMulti = 59;    // BPF_TRACE_FENTRY_MULTI, v7.2
 
 struct DestroyLink {
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }

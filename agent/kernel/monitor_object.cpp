@@ -17,7 +17,7 @@ namespace skbtrail {
 namespace {
 
 // Rows read or removed by one system call; more than any bucket of a table will ever hold.
-constexpr __u32 kBatch = 1024;
+constexpr __u32 kRowsAtOnce = 1024;
 
 const monitor_count& count_of(const monitor_count& count) {
   return count;
@@ -41,11 +41,11 @@ monitor_count sum(const Value* first, std::size_t cpus) {
 template <class Key, class Value, class Visit>
 Result<> for_each_row(int table, Visit visit) {
   const std::size_t cpus = TRY(possible_cpus());
-  std::vector<Key> keys(kBatch);
-  std::vector<Value> counts(kBatch * cpus);
+  std::vector<Key> keys(kRowsAtOnce);
+  std::vector<Value> counts(kRowsAtOnce * cpus);
   __u32 position = 0;
   for (bool first = true, last = false; !last; first = false) {
-    __u32 rows = kBatch;
+    __u32 rows = kRowsAtOnce;
     if (bpf_map_lookup_batch(table, first ? nullptr : &position, &position, keys.data(), counts.data(), &rows,
                              nullptr)) {
       const int err = errno;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kFolder = "/run/netns";
 
 // `ip netns add` creates an ordinary file first, and then mounts the namespace on it.
-std::optional<std::uint32_t> inum_of(const std::string& path) {
+std::optional<std::uint32_t> mounted_inum_of(const std::string& path) {
   struct statfs where {};
   struct stat info {};
   if (::statfs(path.c_str(), &where) != 0 || where.f_type != NSFS_MAGIC || ::stat(path.c_str(), &info) != 0)
@@ -43,7 +43,7 @@ void NetnsNames::read() {
   for (const auto& name : *names) {
     if (names_.size() >= kMaxNames)
       return;
-    if (const auto inum = inum_of(host_.path(std::string(kFolder) + "/" + name)))
+    if (const auto inum = mounted_inum_of(host_.path(std::string(kFolder) + "/" + name)))
       names_.try_emplace(*inum, name);
   }
 }

@@ -15,10 +15,6 @@ namespace {
 
 using NameSet = std::unordered_set<std::string_view>;
 
-std::string_view name_of(const btf& types, const btf_type& type) {
-  return btf__name_by_offset(&types, type.name_off);
-}
-
 // libbpf takes what follows three underscores for a flavour.
 std::string_view without_flavour(std::string_view name) {
   const auto flavour = name.find("___", 1);
@@ -40,7 +36,7 @@ NameSet names_in(const btf& object) {
   NameSet names;
   for (__u32 id = 1; id < btf__type_cnt(&object); ++id)
     if (const btf_type& type = *btf__type_by_id(&object, id); can_be_relocated(type))
-      names.insert(without_flavour(name_of(object, type)));
+      names.insert(without_flavour(btf_name(object, type.name_off)));
   return names;
 }
 
@@ -142,9 +138,9 @@ Result<BtfPtr> relocation_types(const btf& object, const btf& kernel) {
   Copier copier{kernel, *types};
   for (__u32 id = 1; id < btf__type_cnt(&kernel); ++id) {
     const btf_type& type = *btf__type_by_id(&kernel, id);
-    if (can_be_relocated(type) && names.contains(without_flavour(name_of(kernel, type))))
+    if (can_be_relocated(type) && names.contains(without_flavour(btf_name(kernel, type.name_off))))
       if (const int own = copier.copy(id); own < 0)
-        return fail(-own, "copy the kernel's type '" + std::string(name_of(kernel, type)) + "'");
+        return fail(-own, "copy the kernel's type '" + std::string(btf_name(kernel, type.name_off)) + "'");
   }
   return types;
 }

@@ -15,7 +15,7 @@ enum class PacketType : std::uint8_t { Unknown, None, Pointer, ConstPointer, Dou
 // Peeling ends here: types can be made to form a circle, the kernel's never nest this deep.
 constexpr int kDeepestType = 32;
 
-struct Peeled {
+struct BareType {
   std::uint32_t id = 0;
   const btf_type* type = nullptr;
   bool is_const = false;
@@ -29,8 +29,8 @@ public:
   ArgumentShape shape(std::uint32_t id) const;
 
 private:
-  Peeled peel(std::uint32_t id) const;
-  bool is_skb(const Peeled& peeled) const;
+  BareType peel(std::uint32_t id) const;
+  bool is_skb(const BareType& peeled) const;
   PacketType classify(std::uint32_t id) const;
 
   const btf& types_;
@@ -38,7 +38,7 @@ private:
 };
 
 // Typedefs and qualifiers off, down to what the thing really is.
-Peeled PacketTypes::peel(std::uint32_t id) const {
+BareType PacketTypes::peel(std::uint32_t id) const {
   bool is_const = false;
   for (int depth = 0; depth < kDeepestType; ++depth) {
     const btf_type* type = btf__type_by_id(&types_, id);
@@ -50,17 +50,17 @@ Peeled PacketTypes::peel(std::uint32_t id) const {
   return {};
 }
 
-bool PacketTypes::is_skb(const Peeled& peeled) const {
+bool PacketTypes::is_skb(const BareType& peeled) const {
   // A module may refer to the struct by a forward declaration of its own.
   return peeled.type && (btf_is_struct(peeled.type) || btf_is_fwd(peeled.type)) &&
          std::strcmp(btf__name_by_offset(&types_, peeled.type->name_off), "sk_buff") == 0;
 }
 
 PacketType PacketTypes::classify(std::uint32_t id) const {
-  const Peeled outer = peel(id);
+  const BareType outer = peel(id);
   if (!outer.type || !btf_is_ptr(outer.type))
     return PacketType::None;
-  const Peeled target = peel(outer.type->type);
+  const BareType target = peel(outer.type->type);
   if (is_skb(target))
     return target.is_const ? PacketType::ConstPointer : PacketType::Pointer;
   if (target.type && btf_is_ptr(target.type) && is_skb(peel(target.type->type)))
@@ -77,7 +77,7 @@ PacketType PacketTypes::of(std::uint32_t id) {
 }
 
 ArgumentShape PacketTypes::shape(std::uint32_t id) const {
-  const Peeled peeled = peel(id);
+  const BareType peeled = peel(id);
   if (!peeled.type)
     return {};
   if (btf_is_composite(peeled.type))

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/attach_types.h"
 #include "kernel/filter_pad.h"
 #include "kernel/per_cpu.h"
 #include "kernel/program_info.h"
@@ -23,10 +24,6 @@
 
 namespace skbtrail {
 namespace {
-
-// Values of the kernel's enum bpf_attach_type that older headers do not have.
-constexpr int kTraceKprobeSession = 56;  // v6.10
-constexpr int kTraceFentryMulti = 59;    // v7.2
 
 static_assert(static_cast<int>(ScopeKind::Netns) == TRACE_PLACE_NETNS);
 static_assert(static_cast<int>(ScopeKind::Interface) == TRACE_PLACE_INTERFACE);

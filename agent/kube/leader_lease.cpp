@@ -10,8 +10,8 @@
 namespace skbtrail {
 namespace {
 
-constexpr std::chrono::seconds kPatience{4};  // two tries before the renew deadline is over
-constexpr std::chrono::seconds kLastPatience{2};
+constexpr std::chrono::seconds kRenewPatience{4};  // two tries before the renew deadline is over
+constexpr std::chrono::seconds kReleasePatience{2};
 
 // metav1.MicroTime.
 std::string micro_time() {
@@ -32,7 +32,7 @@ std::string leases_path(const std::string& space) {
 LeaderLease::LeaderLease(std::shared_ptr<ApiEndpoint> endpoint, Settings settings)
     : endpoint_(std::move(endpoint)),
       settings_(std::move(settings)),
-      client_(endpoint_, kPatience),
+      client_(endpoint_, kRenewPatience),
       state_(settings_.me, settings_.times) {
   thread_.start("kube-lease", [this] { run(); });
 }
@@ -144,7 +144,7 @@ void LeaderLease::give_back() {
     release = state_.release(micro_time());
     state_.observe(std::nullopt, Clock::now());
   }
-  ApiClient client(endpoint_, kLastPatience);
+  ApiClient client(endpoint_, kReleasePatience);
   // Otherwise it runs out.
   (void)client.replace(leases_path(settings_.namespace_name) + "/" + settings_.name, release);
 }

@@ -10,14 +10,7 @@ namespace skbtrail {
 namespace {
 
 constexpr std::size_t kMaxManager = 128;
-constexpr std::size_t kMaxMessage = 1024;
-constexpr std::chrono::milliseconds kAtRest{30'000};
 constexpr std::chrono::milliseconds kWhileWaiting{200};
-
-// Whether more tries would say the same.
-bool is_hopeless(const Error& error) {
-  return error.code == ENOENT || error.code == EBUSY || error.code == EINVAL;
-}
 
 }  // namespace
 
@@ -57,7 +50,7 @@ void NodeSessions::take_in_heard() {
     // What is said of one that was removed, or of another one of this name, is of no interest any more.
     if (found == parts_.end() || !found->second.is_controlled || found->second.local.uid != of.second)
       continue;
-    status.message.resize(std::min(status.message.size(), kMaxMessage));
+    status.message.resize(std::min(status.message.size(), kMaxStatusMessage));
     found->second.local.status = added_up(found->second.before, std::move(status));
   }
 }

@@ -17,6 +17,14 @@ inline bool is_of_connection(const Error& error) {
   return error.code == ECONNREFUSED || error.code == ETIMEDOUT || error.code == ECONNRESET || error.code == ECANCELED;
 }
 
+// Whether more tries would say the same.
+inline bool is_hopeless(const Error& error) {
+  return error.code == ENOENT || error.code == EBUSY || error.code == EINVAL;
+}
+
+// How long who has nothing to do waits for a change before looking all the same.
+inline constexpr std::chrono::milliseconds kAtRest{30'000};
+
 class Retry final {
 public:
   using Clock = std::chrono::steady_clock;

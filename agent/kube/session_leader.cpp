@@ -19,7 +19,6 @@ constexpr const char* kManager = "skbtrail";
 constexpr const char* kOverdueManager = "skbtrail-overdue-";
 
 constexpr std::chrono::milliseconds kSoon{300};
-constexpr std::chrono::milliseconds kAtRest{30'000};
 
 // But for when, which the first one who said it decides.
 bool says_the_same(OverallStatus one, OverallStatus other) {
@@ -34,10 +33,6 @@ bool says_the_same(OverallStatus one, OverallStatus other) {
 
 bool is_same_state(const OverallStatus& one, const OverallStatus& other) {
   return one.phase == other.phase && one.nodes == other.nodes && one.generation == other.generation;
-}
-
-bool is_hopeless(const Error& error) {
-  return error.code == ENOENT || error.code == EBUSY || error.code == EINVAL;
 }
 
 }  // namespace

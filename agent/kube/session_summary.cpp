@@ -8,7 +8,6 @@
 namespace skbtrail {
 namespace {
 
-constexpr std::size_t kMaxMessage = 1024;
 constexpr std::chrono::hours kForEver{24 * 365};
 
 // `heard_s`: until when nodes could tell. Whatever a node's clock says, it does not begin before the session was made,
@@ -92,7 +91,7 @@ std::string reasons(const StoredSession& session, std::int64_t heard_s) {
     if (!overdue && (is_well || entry.status.message.empty()))
       continue;
     const std::string one = "; " + entry.node + ": " + (overdue ? overdue_words(entry.status) : entry.status.message);
-    if (text.size() + one.size() > kMaxMessage - 128)
+    if (text.size() + one.size() > kMaxStatusMessage - 128)
       return text + "; and others";
     text += one;
   }

@@ -2,6 +2,7 @@
 // StoredSession: an object of the API server as the agents see it: what was asked for, and what all of them have said.
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,6 +14,9 @@
 #include "session/session_schema.h"
 
 namespace skbtrail {
+
+// Bytes of a message in a status.
+inline constexpr std::size_t kMaxStatusMessage = 1024;
 
 struct NodeEntry {
   std::string node = {};

@@ -1,6 +1,8 @@
 #pragma once
 // Names for what the kernel gives as numbers, and who looks them up. The implementations live in kernel/.
 
+#include <array>
+#include <charconv>
 #include <cstdint>
 #include <string>
 
@@ -13,6 +15,13 @@ struct Symbol {
   std::string module;        // empty: vmlinux
   friend bool operator==(const Symbol&, const Symbol&) = default;
 };
+
+// One that nobody has a name for.
+inline Symbol unnamed_symbol(std::uint64_t address) {
+  std::array<char, 18> digits{'0', 'x'};
+  const auto [end, error] = std::to_chars(digits.data() + 2, digits.data() + digits.size(), address, 16);
+  return {.name = {digits.data(), end}, .offset = 0, .module = {}};
+}
 
 struct DropReasonName {
   std::string name;       // "NETFILTER_DROP": without SKB_DROP_REASON_; "UNKNOWN_77" when no one names it

@@ -1,5 +1,6 @@
 #include "monitor/link_ledger.h"
 
+#include "monitor/counter_growth.h"
 #include "monitor/pod_series.h"
 
 namespace skbtrail {
@@ -22,17 +23,12 @@ CounterFamily::Description packets() {
           .deletable = {1}};
 }
 
-CounterFamily::Description bytes() {
+CounterFamily::Description path_bytes() {
   return {.name = "skbtrail_path_bytes_total",
           .help = "Bytes of the packets in skbtrail_path_packets_total.",
           .labels = {"namespace", "pod", "direction"},
           .overflowing = {0, 1},
           .deletable = {1}};
-}
-
-// Some drivers start again from zero when they are reset.
-std::uint64_t growth(std::uint64_t now, std::uint64_t before) {
-  return now >= before ? now - before : now;
 }
 
 }  // namespace
@@ -41,7 +37,7 @@ LinkLedger::LinkLedger(std::uint32_t host_netns_inum, SeriesBudget& budget)
     : host_netns_inum_(host_netns_inum),
       losses_(losses(), budget),
       packets_(packets(), budget),
-      bytes_(bytes(), budget) {}
+      bytes_(path_bytes(), budget) {}
 
 void LinkLedger::take(std::span<const LinkStatistics> links, const PodView& pods) {
   std::unordered_map<std::uint32_t, LinkStatistics> now;
@@ -59,17 +55,17 @@ void LinkLedger::take(std::span<const LinkStatistics> links, const PodView& pods
 void LinkLedger::add_growth(const LinkStatistics& link, const LinkStatistics& before, const PodView& pods) {
   for (std::size_t i = 0; i < link.losses.size(); ++i)
     losses_.add({link.name, link.losses[i].name},
-                growth(link.losses[i].value, i < before.losses.size() ? before.losses[i].value : 0));
+                counter_growth(link.losses[i].value, i < before.losses.size() ? before.losses[i].value : 0));
   const PodFound found =
       pods.find({.netns_inum = host_netns_inum_, .netns_cookie = 0, .ifindex = link.ifindex, .cgroup_id = 0});
   if (found.answer != PodAnswer::Pod || found.at.side != PodSide::Host)
     return;
   // What the node's end of the link sends is what the pod receives.
   const Pod& pod = *found.at.pod;
-  packets_.add({pod.namespace_name, pod.name, "ingress"}, growth(link.tx_packets, before.tx_packets));
-  packets_.add({pod.namespace_name, pod.name, "egress"}, growth(link.rx_packets, before.rx_packets));
-  bytes_.add({pod.namespace_name, pod.name, "ingress"}, growth(link.tx_bytes, before.tx_bytes));
-  bytes_.add({pod.namespace_name, pod.name, "egress"}, growth(link.rx_bytes, before.rx_bytes));
+  packets_.add({pod.namespace_name, pod.name, "ingress"}, counter_growth(link.tx_packets, before.tx_packets));
+  packets_.add({pod.namespace_name, pod.name, "egress"}, counter_growth(link.rx_packets, before.rx_packets));
+  bytes_.add({pod.namespace_name, pod.name, "ingress"}, counter_growth(link.tx_bytes, before.tx_bytes));
+  bytes_.add({pod.namespace_name, pod.name, "egress"}, counter_growth(link.rx_bytes, before.rx_bytes));
 }
 
 void LinkLedger::name(SeriesNames& names) const {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "monitor/counter_growth.h"
+
 namespace skbtrail {
 namespace {
 
-CounterFamily::Description drops() {
+CounterFamily::Description trap_drops() {
   return {.name = "skbtrail_device_trap_drops_total",
           .help =
               "Packets that a device dropped before the kernel had them, by devlink trap; counter says whether it "
@@ -15,14 +17,9 @@ CounterFamily::Description drops() {
           .deletable = {0}};
 }
 
-// A driver that is loaded anew starts again from zero.
-std::uint64_t growth(std::uint64_t now, std::uint64_t before) {
-  return now >= before ? now - before : now;
-}
-
 }  // namespace
 
-TrapLedger::TrapLedger(SeriesBudget& budget) : drops_(drops(), budget) {}
+TrapLedger::TrapLedger(SeriesBudget& budget) : drops_(trap_drops(), budget) {}
 
 bool TrapLedger::misses(std::span<const DevlinkTrap> traps) const {
   std::set<Readings::key_type> read;
@@ -37,8 +34,8 @@ std::size_t TrapLedger::take(std::span<const DevlinkTrap> traps, const std::set<
   for (const auto& trap : traps) {
     const DevlinkTrap& before = last_[{trap.device, trap.name}];
     if (trap.takes_packets)
-      drops_.add({trap.device, trap.name, "rx_packets"}, growth(trap.passed, before.passed));
-    drops_.add({trap.device, trap.name, "rx_dropped"}, growth(trap.dropped, before.dropped));
+      drops_.add({trap.device, trap.name, "rx_packets"}, counter_growth(trap.passed, before.passed));
+    drops_.add({trap.device, trap.name, "rx_dropped"}, counter_growth(trap.dropped, before.dropped));
     current_.insert(trap.device);
     now.insert_or_assign({trap.device, trap.name}, trap);
   }

@@ -13,10 +13,6 @@
 namespace skbtrail {
 namespace {
 
-std::int64_t unix_now() {
-  return static_cast<std::int64_t>(realtime_ns() / 1'000'000'000);
-}
-
 std::string quoted(const SessionKey& key) {
   return "session '" + key.text() + "'";
 }

@@ -12,13 +12,7 @@
 #include "sink/line_sink.h"
 
 namespace skbtrail {
-namespace {
-
-std::int64_t unix_now() {
-  return static_cast<std::int64_t>(realtime_ns() / 1'000'000'000);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TracedSession::TracedSession(SessionPlan plan, SessionSurroundings around)
     : plan_(std::move(plan)), around_(std::move(around)), thread_([this] { run(); }) {}

@@ -20,7 +20,7 @@ constexpr std::string_view kYellow = "\x1b[1;33m";
 constexpr std::array<std::string_view, 6> kPacketColours = {"\x1b[36m", "\x1b[32m", "\x1b[35m",
                                                             "\x1b[34m", "\x1b[96m", "\x1b[92m"};
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::size_t kReadableCell = 16;  // the last cell gets this much, even if the line then wraps
 constexpr std::size_t kIndent = 7;         // of lines that belong to the one above
 constexpr std::size_t kMaxAdvised = 256;
@@ -50,7 +50,7 @@ void put_interface(TextBuffer& cell, const PacketEvent& event) {
 }
 
 // "skb->mark=16 skb->hash=-"
-void put_values(TextBuffer& cell, const PacketEvent& event) {
+void put_value_list(TextBuffer& cell, const PacketEvent& event) {
   for (const FieldValue& value : event.values) {
     if (&value != &event.values.front())
       cell.put(' ');
@@ -103,7 +103,7 @@ void put_plain_cell(TextBuffer& cell, ColumnKind kind, const PacketEvent& event)
       return cell.put_hex(event.protocol, 4);
     case ColumnKind::Mtu: return put_known(cell, event.mtu);
     case ColumnKind::Length: return event.is_call ? void() : cell.put_dec(event.length);
-    case ColumnKind::Values: return put_values(cell, event);
+    case ColumnKind::Values: return put_value_list(cell, event);
     case ColumnKind::ControlBlock:
       if (event.control_words)
         put_control_words(cell, *event.control_words);
@@ -290,9 +290,9 @@ void TextSink::put_time_cell(const PacketEvent& event) {
       }
       return;
     case Timestamp::Absolute:
-      cell_.put(date_.of(static_cast<std::int64_t>(event.realtime_ns / kSecond)));
+      cell_.put(date_.of(static_cast<std::int64_t>(event.realtime_ns / kNsPerSecond)));
       cell_.put('.');
-      cell_.put_dec(event.realtime_ns % kSecond / 1000, 6);
+      cell_.put_dec(event.realtime_ns % kNsPerSecond / 1000, 6);
       put_offset(cell_, options_.utc_offset_s);
       return;
   }
