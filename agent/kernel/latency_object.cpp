@@ -100,7 +100,13 @@ Result<LatencyObject> LatencyObject::load(const HostRoot& host) {
   return LatencyObject{std::move(raw), tells_delivery};
 }
 
-Result<> LatencyObject::attach(std::uint32_t one_in) {
+Result<> LatencyObject::attach(TimedWay way, std::uint32_t one_in) {
+  const auto& programs = raw_->progs;
+  for (auto* program : {programs.latency_queue, programs.latency_xmit})
+    bpf_program__set_autoattach(program, way != TimedWay::In);
+  // latency_receive is of both: a packet leaves the wire there.
+  for (auto* program : {programs.latency_deliver, programs.latency_read, programs.latency_consume})
+    bpf_program__set_autoattach(program, way != TimedWay::Out);
   raw_->bss->slice_began_ns = monotonic_ns();
   raw_->bss->sample_mask = one_in - 1;
   if (const int err = latency_bpf::attach(raw_.get())) {

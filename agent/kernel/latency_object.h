@@ -24,6 +24,10 @@ struct LatencyRow {
   latency_times times{};
 };
 
+// Which part of a packet's way is timed: out of a pod (stages transmit, qdisc, wire), into one (receive, socket), or
+// both.
+enum class TimedWay : std::uint8_t { Both, Out, In };
+
 // Used by one thread at a time.
 class LatencyObject final {
 public:
@@ -34,8 +38,9 @@ public:
   LatencyObject& operator=(LatencyObject&&) noexcept;
   ~LatencyObject();
 
-  // Begins a slice: from now on one packet in `one_in`, a power of two, is timed. All or nothing is attached.
-  Result<> attach(std::uint32_t one_in);
+  // Begins a slice: from now on one packet in `one_in`, a power of two, is timed on this way. A packet meets only the
+  // programs of that way. All of them or nothing is attached.
+  Result<> attach(TimedWay way, std::uint32_t one_in);
   // Ends it; does nothing between slices.
   void detach();
   bool is_attached() const;

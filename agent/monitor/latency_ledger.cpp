@@ -35,6 +35,10 @@ HistogramCounts counts_of(const latency_times& times) {
 
 }  // namespace
 
+const char* stage_name(latency_stage stage) {
+  return kStages[stage];
+}
+
 LatencyLedger::LatencyLedger(SeriesBudget& budget) : family_(description(), budget) {}
 
 void LatencyLedger::take(std::span<const LatencyRow> rows, const PodView& pods) {

@@ -11,6 +11,9 @@
 
 namespace skbtrail {
 
+// As the label `stage` has it.
+const char* stage_name(latency_stage stage);
+
 class LatencyLedger final {
 public:
   // `budget` must outlive the ledger.

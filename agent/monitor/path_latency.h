@@ -20,9 +20,9 @@ class PathLatency final {
 public:
   using Time = SliceSchedule::Time;
 
-  // After so many times in a slice, or more, the next one times as many fewer packets; after less than a quarter of
-  // them, four times as many. It begins with few, so that a busy node does not pay for finding out.
-  static constexpr std::uint64_t kManyTimes = 20'000;
+  // After so many times on a way in a slice, or more, the next one times as many fewer packets; after less than a
+  // quarter of them, four times as many. It begins with few, so that a busy node does not pay for finding out.
+  static constexpr std::uint64_t kManyTimes = 10'000;
   static constexpr std::uint32_t kMaxOneIn = 256;
   static constexpr std::uint32_t kFirstOneIn = 64;
 
@@ -40,20 +40,31 @@ public:
   Result<std::vector<prometheus::MetricFamily>> families() const;
 
 private:
-  PathLatency(LatencyObject object, SliceSchedule schedule, SeriesBudget& budget)
-      : object_(std::move(object)), schedule_(schedule), ledger_(budget) {}
+  // What is known of one way, out or in.
+  struct Pace {
+    std::uint32_t one_in = kFirstOneIn;
+    double measured_seconds = 0;
+    void adapt(std::uint64_t times);
+  };
 
+  PathLatency(LatencyObject object, SliceSchedule schedule, bool is_always, SeriesBudget& budget)
+      : object_(std::move(object)), schedule_(schedule), is_always_(is_always), ledger_(budget) {}
+
+  // A busy node's packets pay for each program that they meet: in one slice it times the way out, in the next one the
+  // way in.
+  TimedWay way_of(std::int64_t slice) const;
   Result<> begin(Time now);
   Result<> end(Time now, const PodView& pods);
-  void adapt(std::uint64_t times);
+  const Pace& pace_of(latency_stage stage) const { return stage <= LATENCY_WIRE ? out_ : in_; }
 
   LatencyObject object_;
   SliceSchedule schedule_;
+  bool is_always_;
   LatencyLedger ledger_;
   std::optional<std::int64_t> slice_ = {};  // that was begun, or tried, last
   Time began_{};
-  std::uint32_t one_in_ = kFirstOneIn;
-  double measured_seconds_ = 0;
+  TimedWay way_ = TimedWay::Both;
+  Pace out_, in_;
 };
 
 }  // namespace skbtrail

@@ -62,12 +62,13 @@ def grown(before, after):
     return {sample: value - before.get(sample, 0) for sample, value in after.items()}
 
 
-def value_of(samples, name):
-    return next((value for sample, value in samples.items() if sample.name == name), 0)
+def by_stage(samples, name):
+    return {dict(sample.labels)["stage"]: value for sample, value in samples.items() if sample.name == name}
 
 
 def measured(samples):
-    return value_of(samples, MEASURED)
+    """Seconds of the stage that was measured least."""
+    return min(by_stage(samples, MEASURED).values())
 
 
 def timed(agent, traffic):
@@ -164,6 +165,21 @@ def stages(agent, network):
               seen)
 
 
+def one_way_at_a_time():
+    """An agent takes a node for busy until it has seen it, so its first slices show what it does on one."""
+    with lab.Agent("--latency-percent", 50) as agent:
+        def first_slice():
+            seconds = by_stage(agent.scrape(), MEASURED)
+            return seconds if any(seconds.values()) else None
+
+        seconds = lab.wait_until(first_slice, 2 * SLICE)
+        out = [seconds[stage] > 0 for stage in ("transmit", "qdisc", "wire")]
+        into = [value > 0 for stage, value in seconds.items() if stage in ("receive", "socket")]
+        lab.check("of a busy node a slice times the way out or the way in",
+                  all(out) != all(into) and any(out) != any(into), seconds)
+        lab.check("and the next one the other", lab.wait_until(lambda: measured(agent.scrape()) > 0, 3 * SLICE))
+
+
 def nothing_when_off():
     with lab.Agent("--latency-percent", 0) as agent:
         samples = agent.scrape()
@@ -178,13 +194,14 @@ def main():
     network = PodNetwork()
     with Runtime() as runtime, lab.Agent("--cri", runtime.socket, "--latency-percent", 100) as agent:
         # One packet in 64 to begin with; each slice with little in it times four as many.
-        lab.wait_until(lambda: value_of(agent.scrape(), SAMPLED) == 1, 6 * SLICE)
+        lab.wait_until(lambda: set(by_stage(agent.scrape(), SAMPLED).values()) == {1}, 6 * SLICE)
         runtime.publish([said("lat", network.netns, POD)])
         lab.wait_until(lambda: any(sample.name == "skbtrail_pods" and value for sample, value in agent.scrape().items()),
                        IN_TIME)
         stages(agent, network)
     lab.check("the agent has nothing to complain of", "time packets" not in agent.stderr, agent.stderr)
     network.delete()
+    one_way_at_a_time()
     nothing_when_off()
     lab.finish()
 
