@@ -19,6 +19,7 @@ import suite_lib as lab
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 SO_MARK = 36
+ARP = 0x806
 SCHEMA = pathlib.Path(__file__).resolve().parents[3] / "docs" / "event.schema.json"
 PATH = ("--probes", "path")
 # Neighbour and group discovery, which the kernel sends when it likes (types of ICMPv6).
@@ -538,7 +539,9 @@ def only_ports(*names):
     def check(trace, _network):
         seen = {port for event in met(trace) for port in ports(event)} & set(PORT.values())
         assert seen == {PORT[name] for name in names}, seen
-        assert all(ports(event) & seen for event in met(trace)), met(trace)
+        # Neighbours that are asked for once more, as they are when a machine is slow, have none.
+        others = [event for event in met(trace) if event["proto"] != ARP]
+        assert all(ports(event) & seen for event in others), others
     return check
 
 
@@ -556,7 +559,7 @@ def filter_syn(trace, network):
 
 
 def filter_arp(trace, network):
-    assert {event["proto"] for event in packet_events(trace)} == {0x806}
+    assert {event["proto"] for event in packet_events(trace)} == {ARP}
     follows_one = [events for events in packets_of(trace).values() if any(event["func"] == "arp_rcv" for event in events)]
     assert len(follows_one) >= 2, trace.functions()
     assert {events[0]["func"] for events in follows_one} <= {"arp_xmit", "__dev_queue_xmit"}

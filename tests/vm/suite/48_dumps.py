@@ -152,7 +152,7 @@ with lab.NetnsPair() as ends:
 with lab.test("the largest record is taken by this kernel's verifier: structs, packet bytes, values and stack"):
     with lab.Netns() as alone, lab.Trace("--output-skb", "--output-skb-shared-info", "--output-stack", "--output-caller",
                                          "--output-skb-metadata", "skb->len", "--snaplen", 16384, "--filter-at", "all",
-                                         "icmp", output="pcapng") as large:
+                                         "--probes", "path", "icmp", output="pcapng") as large:
         alone.run("ping", "-c", "2", "127.0.0.1")
         lab.wait_until(lambda: large.stdout_path.stat().st_size > 20000, 20)
     assert large.status == 0 and large.totals.events > 20, large.stderr
