@@ -6,12 +6,6 @@
 
 namespace skbtrail {
 
-ComputationPtr constant(std::uint64_t value) {
-  auto made = std::make_unique<Computation>();
-  made->constant = value;
-  return made;
-}
-
 ComputationPtr compute(Step step, ComputationPtr left, ComputationPtr right, bool is_signed) {
   auto made = std::make_unique<Computation>();
   made->step = step;

@@ -24,7 +24,6 @@ struct Number {
   std::optional<CType> pointee = std::nullopt;  // it is a pointer to that
 };
 
-ComputationPtr constant(std::uint64_t value);
 // `right` may be null. Folded where both sides are constants.
 ComputationPtr compute(Step step, ComputationPtr left, ComputationPtr right, bool is_signed = true);
 // Its lowest `bytes`, extended again.

@@ -78,6 +78,12 @@ bool has_operands_only(Step step) {
 
 }  // namespace
 
+ComputationPtr constant(std::uint64_t value) {
+  auto made = std::make_unique<Computation>();
+  made->constant = value;
+  return made;
+}
+
 std::uint64_t calculate(const Computation& step, std::uint64_t left, std::uint64_t right) {
   switch (step.step) {
     case Step::Narrow: return narrowed(left, step.bytes, step.is_signed);

@@ -87,7 +87,7 @@ private:
         btf_is_struct(&type) ? btf__add_struct(&to_, name, type.size) : btf__add_union(&to_, name, type.size);
     if (own < 0)
       return own;
-    for (__u16 at = 0; at < inner.size(); ++at)
+    for (__u32 at = 0; at < inner.size(); ++at)
       if (const int err = btf__add_field(&to_, btf__name_by_offset(&from_, members[at].name_off), inner[at],
                                          btf_member_bit_offset(&type, at), btf_member_bitfield_size(&type, at)))
         return err;
