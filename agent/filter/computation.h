@@ -65,7 +65,9 @@ struct Computation {
 // What a step on two numbers gives. Precondition: one of Narrow to Or that is not And or Or, and no division by zero.
 std::uint64_t calculate(const Computation& step, std::uint64_t left, std::uint64_t right);
 
+// A value that is known.
 ComputationPtr constant(std::uint64_t value);
+
 // Computes what is known beforehand; And and Or lose a side that decides or does not matter.
 ComputationPtr folded(ComputationPtr computation);
 
