@@ -7,6 +7,7 @@
 #include "kernel/kallsyms.h"
 
 namespace skbtrail {
+
 Result<> DropLocations::learn(std::span<const std::uint64_t> addresses) {
   const auto is_known = [&](std::uint64_t address) { return known_.contains(address); };
   if (known_.size() >= kMost || std::ranges::all_of(addresses, is_known))

@@ -26,9 +26,9 @@ Result<UniqueFd> open_to_read(const std::string& name) {
 }
 
 // As far as the file system says: a guess, that of /sys/kernel/btf is right.
-std::size_t size_of(int file) {
+std::size_t size_of(const std::string& name) {
   struct stat found = {};
-  return ::fstat(file, &found) ? 0 : static_cast<std::size_t>(found.st_size);
+  return ::stat(name.c_str(), &found) ? 0 : static_cast<std::size_t>(found.st_size);
 }
 
 // How many bytes; none at the end.
@@ -56,13 +56,12 @@ bool HostRoot::exists(std::string_view absolute) const {
 }
 
 Result<std::string> HostRoot::read(std::string_view absolute) const {
-  const std::string name = path(absolute);
-  const auto file = TRY(open_to_read(name));
-  std::array<char, kPiece> buffer;
   std::string content;
-  content.reserve(size_of(file.get()));
-  while (const auto got = TRY(read_piece(file.get(), buffer, name)))
-    content.append(buffer.data(), got);
+  content.reserve(size_of(path(absolute)));
+  TRY(read_pieces(absolute, [&](std::string_view piece) -> Result<> {
+    content += piece;
+    return {};
+  }));
   return content;
 }
 
