@@ -30,6 +30,7 @@ import urllib.request
 OUT = pathlib.Path(os.environ.get("SKBTRAIL_OUT") or tempfile.gettempdir())
 READY_DEADLINE = 120    # seconds until probes are attached; 5.10 attaches them one by one, under emulation
 STOP_DEADLINE = 240     # and detaches them likewise
+USUAL_PACE = 0.9        # seconds for the work of `pace`, on a machine where the bounds of suites hold with half to spare
 _failures = []
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -94,6 +95,24 @@ def wait_until(condition, deadline, every=0.05):
         if value or time.monotonic() >= end:
             return value
         time.sleep(every)
+
+
+def pace():
+    """How many times slower than a usual one this machine is now, beside all that it does: 1 at least."""
+    started = time.monotonic()
+    for _ in range(20):
+        subprocess.run(["true"], check=True)
+    return max(1.0, (time.monotonic() - started) / USUAL_PACE)
+
+
+def slowed(seconds):
+    """A bound of so many seconds as it is on this machine now. For what would take many times longer, or for ever, if it
+    failed; how long something takes is for tests/bench to tell."""
+    factor = pace()
+    if factor > 1:
+        print(f"# this machine is {factor:.1f} times slower than usual: {seconds * factor:.1f} s instead of {seconds} s",
+              flush=True)
+    return seconds * factor
 
 
 def run(*command, netns=None, check=True, timeout=60, stdin=None, env=None):  # pylint: disable=redefined-outer-name

@@ -25,8 +25,8 @@ from agent_lab import IN_TIME, SESSIONS, UnixConnection
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 RUNTIME = ROOT / "build/release/tests/scripted_runtime"
 TOKEN = "0123456789abcdef0123456789abcdef"
-# A second is promised, and a tenth of one is what it takes; an emulated machine beside a build has needed 1.1 s. Where the
-# kernel takes probes off one by one (5.10, 6.1) a process of its own does it, which takes as long as it takes.
+# A second is promised, and a tenth of one is what it takes; emulated machines have needed 0.5 to 1.4 s. Where the kernel
+# takes probes off one by one (5.10, 6.1) a process of its own does it, which takes as long as it takes.
 OFF_WITHIN = 2 if lab.kernel_version() >= (6, 6) else 20
 
 
@@ -218,11 +218,11 @@ def one_session(stage):
     held_during = held()
     started = time.monotonic()
     status, answer = stage.tls.ask("DELETE", f"{SESSIONS}/web")
-    lab.wait_until(lambda: held() <= held_before, OFF_WITHIN + IN_TIME, every=0.01)
+    gone = lab.wait_until(lambda: held() <= held_before, OFF_WITHIN + IN_TIME, every=0.01)
     took = time.monotonic() - started
-    print(f"# {held_during} BPF objects and perf events were open, {held()} are {took:.2f} s after DELETE", flush=True)
-    lab.check(f"when it is ended its probes are gone within {OFF_WITHIN} s", status == 200 and
-              held_during > held_before >= held() and took < OFF_WITHIN, f"{took:.2f} s", held_before, held())
+    print(f"# {held_during} BPF objects and perf events were open, {held_before} before, gone after {took:.2f} s", flush=True)
+    lab.check(f"when it is ended its probes are gone within {OFF_WITHIN} s", status == 200 and held_during > held_before and
+              gone and took < lab.slowed(OFF_WITHIN), status, f"{took:.2f} s", held_before, held_during)
     lab.check("and nothing of it is left in the kernel", lab.wait_until(lambda: in_kernel() == before, IN_TIME), before,
               in_kernel())
     lab.check("and its streams end", all(follower.ends_within(IN_TIME) for follower in (plain, pushed, late)))
@@ -283,7 +283,7 @@ def end(stage):
     stage.agent.process.send_signal(signal.SIGTERM)
     ended = lab.wait_until(lambda: stage.agent.process.poll() is not None, IN_TIME, every=0.02)
     took = time.monotonic() - started
-    lab.check("an agent with an open stream ends within 5 s", ended and took < 5, f"{took:.2f} s")
+    lab.check("an agent with an open stream ends within 5 s", ended and took < lab.slowed(5), f"{took:.2f} s")
     lab.check("the stream ends as streams do", stream.ends_within(IN_TIME), stream.lines[-3:])
     stage.agent.stop()
     lab.check("the agent ends well, and its socket's file with it", stage.agent.status == 0 and not stage.socket.exists(),
