@@ -153,9 +153,7 @@ void put_skb(TextBuffer& out, std::uint64_t skb) {
   out.put('"');
 }
 
-void put_identity(TextBuffer& out, const PacketEvent& event) {
-  out.put(",\"seq\":");
-  out.put_dec(event.sequence);
+void put_packets(TextBuffer& out, const PacketEvent& event) {
   out.put(",\"packet\":");
   put_packet(out, event.packet);
   put_skb(out, event.skb);
@@ -164,11 +162,6 @@ void put_identity(TextBuffer& out, const PacketEvent& event) {
     put_packet(out, *event.parent);
   else
     out.put("null");
-  if (event.first)
-    out.put(",\"first\":true");
-  out.put(",\"tracked_by\":\"");
-  out.put(name_of(event.tracked_by));
-  out.put('"');
 }
 
 // {"namespace":"shop","name":"web-0" and no end.
@@ -241,11 +234,7 @@ void put_map(TextBuffer& out, const MapAccess& access) {
   out.put('}');
 }
 
-void put_context(TextBuffer& out, const PacketEvent& event) {
-  out.put(",\"cpu\":");
-  out.put_dec(event.cpu);
-  out.put(",\"pid\":");
-  out.put_dec(event.pid);
+void put_place_fields(TextBuffer& out, const PacketEvent& event) {
   out.put(",\"comm\":");
   put_json_name(out, event.comm.view());
   out.put(",\"netns\":");
@@ -268,7 +257,6 @@ void put_context(TextBuffer& out, const PacketEvent& event) {
   put_optional(out, event.ifindex);
   out.put(",\"ifname\":");
   put_json_name(out, event.ifname.view());
-  put_pod(out, event.pod);
 }
 
 // What only an event with a packet at hand knows.
@@ -289,25 +277,6 @@ void put_meta(TextBuffer& out, const PacketEvent& event) {
     out.put(",\"vlan\":");
     out.put_dec(*event.vlan);
   }
-}
-
-void put_outcome(TextBuffer& out, const PacketEvent& event) {
-  out.put(",\"tuple\":");
-  if (event.tuple)
-    put_tuple(out, *event.tuple);
-  else
-    out.put("null");
-  put_end(out, ",\"src\":", event.source_pod);
-  put_end(out, ",\"dst\":", event.destination_pod);
-  out.put(",\"drop\":");
-  if (event.drop)
-    put_drop(out, event);
-  else
-    out.put("null");
-  out.put(",\"stack\":");
-  put_stack(out, event);
-  out.put(",\"delta_ns\":");
-  put_optional(out, event.delta_ns);
 }
 
 // An address is a string: as a number it would lose digits in most readers.
@@ -415,6 +384,58 @@ void JsonEvent::put(TextBuffer& out, const PacketEvent& event) {
   put_dumps(out, event);
   put_outcome(out, event);
   out.put('}');
+}
+
+void JsonEvent::put_identity(TextBuffer& out, const PacketEvent& event) {
+  out.put(",\"seq\":");
+  out.put_dec(event.sequence);
+  identity_.put(out, {.packet = event.packet, .skb = event.skb, .parent = event.parent},
+                [&] { put_packets(out, event); });
+  if (event.first)
+    out.put(",\"first\":true");
+  out.put(",\"tracked_by\":\"");
+  out.put(name_of(event.tracked_by));
+  out.put('"');
+}
+
+void JsonEvent::put_context(TextBuffer& out, const PacketEvent& event) {
+  out.put(",\"cpu\":");
+  out.put_dec(event.cpu);
+  out.put(",\"pid\":");
+  out.put_dec(event.pid);
+  // A namespace may get another name meanwhile, as a pod may.
+  if (event.netns_name.empty()) {
+    const Place place{.comm = event.comm,
+                      .netns = event.netns,
+                      .netns_cookie = event.netns_cookie,
+                      .cgroup_id = event.cgroup_id,
+                      .of_kernel_socket = event.of_kernel_socket,
+                      .ifindex = event.ifindex,
+                      .ifname = event.ifname};
+    place_.put(out, place, [&] { put_place_fields(out, event); });
+  } else {
+    put_place_fields(out, event);
+  }
+  put_pod(out, event.pod);
+}
+
+void JsonEvent::put_outcome(TextBuffer& out, const PacketEvent& event) {
+  out.put(",\"tuple\":");
+  if (event.tuple)
+    tuple_.put(out, *event.tuple, [&] { put_tuple(out, *event.tuple); });
+  else
+    out.put("null");
+  put_end(out, ",\"src\":", event.source_pod);
+  put_end(out, ",\"dst\":", event.destination_pod);
+  out.put(",\"drop\":");
+  if (event.drop)
+    put_drop(out, event);
+  else
+    out.put("null");
+  out.put(",\"stack\":");
+  put_stack(out, event);
+  out.put(",\"delta_ns\":");
+  put_optional(out, event.delta_ns);
 }
 
 void JsonEvent::put(TextBuffer& out, const LossEvent& loss) {

@@ -33,8 +33,16 @@ public:
     size_ += text.copy(bytes_.get() + size_, text.size());
   }
 
-  void put_dec(std::uint64_t number) { put_number(number, 10); }
-  void put_hex(std::uint64_t number) { put_number(number, 16); }
+  // A literal, whose length the compiler knows: copied where it is called.
+  template <std::size_t Size>
+  void put(const char (&literal)[Size]) {
+    room(Size - 1);
+    std::memcpy(bytes_.get() + size_, literal, Size - 1);
+    size_ += Size - 1;
+  }
+
+  void put_dec(std::uint64_t number) { put_number<10>(number); }
+  void put_hex(std::uint64_t number) { put_number<16>(number); }
 
   // Exactly `digits` digits, zeros in front; higher digits of `number` are cut.
   void put_hex(std::uint64_t number, std::size_t digits) {
@@ -57,11 +65,12 @@ public:
   }
 
 private:
-  void put_number(std::uint64_t number, int base) {
+  template <int Base>
+  void put_number(std::uint64_t number) {
     constexpr std::size_t kLongest = 20;
     room(kLongest);
     char* const end = bytes_.get() + size_;
-    size_ += static_cast<std::size_t>(std::to_chars(end, end + kLongest, number, base).ptr - end);
+    size_ += static_cast<std::size_t>(std::to_chars(end, end + kLongest, number, Base).ptr - end);
   }
 
   void room(std::size_t more) {

@@ -3,6 +3,11 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <functional>
+#include <sstream>
+#include <string>
+#include <vector>
+
 #include "support/captured_output.h"
 #include "support/event_builder.h"
 
@@ -33,6 +38,51 @@ TEST_CASE("what is unknown is null and never zero") {
   CHECK_FALSE(line.contains("netns_cookie"));
   for (const char* key : {"cgroup_id", "kernel_socket", "pod", "src", "dst"})
     CHECK_FALSE(line.contains(key));
+}
+
+TEST_CASE("what is said of one event is not said of the next one, which differs") {
+  const std::vector<std::function<void(PacketEvent&)>> differences = {
+      [](PacketEvent& event) { event.packet.head++; },
+      [](PacketEvent& event) { event.packet.born_ns++; },
+      [](PacketEvent& event) { event.skb++; },
+      [](PacketEvent& event) { event.parent = PacketId{.head = 1, .born_ns = 2}; },
+      [](PacketEvent& event) { event.first = !event.first; },
+      [](PacketEvent& event) { event.tracked_by = TrackedBy::Stack; },
+      [](PacketEvent& event) { event.comm = "other"; },
+      [](PacketEvent& event) { event.netns = 7; },
+      [](PacketEvent& event) { event.netns_name = "blue"; },
+      [](PacketEvent& event) { event.netns_cookie = 8; },
+      [](PacketEvent& event) { event.cgroup_id = 9; },
+      [](PacketEvent& event) { event.of_kernel_socket = true; },
+      [](PacketEvent& event) { event.ifindex = 10; },
+      [](PacketEvent& event) { event.ifname = "other0"; },
+      [](PacketEvent& event) { event.tuple->source.bytes[3]++; },
+      [](PacketEvent& event) { event.tuple->destination.version = 6; },
+      [](PacketEvent& event) { event.tuple->source_port++; },
+      [](PacketEvent& event) { event.tuple->has_ports = false; },
+      [](PacketEvent& event) { event.tuple->tcp_flags.reset(); },
+      [](PacketEvent& event) { event.tuple->fragment = true; },
+      [](PacketEvent& event) { event.tuple.reset(); },
+  };
+  for (std::size_t which = 0; which < differences.size(); ++which) {
+    CAPTURE(which);
+    auto first = an_event();
+    auto second = an_event();
+    first.with_tcp(40512, 80);
+    second.with_tcp(40512, 80);
+    differences[which](second.event());
+    CapturedOutput captured;
+    JsonSink sink(captured.output(), {});
+    for (const PacketEvent* event : {&first.event(), &second.event(), &second.event(), &first.event()})
+      sink.accept(*event);
+    std::istringstream lines(captured.text());
+    for (const PacketEvent* event : {&first.event(), &second.event(), &second.event(), &first.event()}) {
+      std::string line;
+      REQUIRE(std::getline(lines, line));
+      CHECK(json::parse(line) == written(*event));
+    }
+    CHECK(written(first) != written(second));
+  }
 }
 
 TEST_CASE("a pod is named with its side, and both ends of the tuple with theirs") {
