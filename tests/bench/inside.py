@@ -21,7 +21,7 @@ import suite_lib as lab  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("SKBTRAIL_BENCH_TOOLS", HERE.parents[1] / "build/release/tests"))
 PORT = 9000
-ROUNDS = 5
+ROUNDS = int(os.environ.get("SKBTRAIL_BENCH_ROUNDS", 5))
 SENDS = 2
 SECONDS = 2
 NOTHING = "udp port 7"
@@ -35,14 +35,32 @@ def tell(*words):
 
 
 class Traffic:
-    """One sender and one receiver in two namespaces."""
+    """One sender and one receiver in two namespaces, as a `with` block."""
 
     def __init__(self, pair):
         self.pair = pair
+        self._receivers = contextlib.ExitStack()
+
+    def __enter__(self):
         for port in (PORT, PORT + 1):
-            lab.background(BUILD / "bench_flood", "receive", port, netns=pair.right.netns)
+            self._receivers.enter_context(
+                lab.background(BUILD / "bench_flood", "receive", port, netns=self.pair.right.netns))
         time.sleep(0.5)
-        self.send(1)
+        sent = self.send(1)
+        lost = self.lost()
+        # Who sends to nobody measures how the kernel refuses packets.
+        if lost["NoPorts"] > 0 or lost["RcvbufErrors"] > sent / 2:
+            raise RuntimeError(f"the receiver did not get what was sent: {lost} of {sent}")
+        return self
+
+    def __exit__(self, *error):
+        self._receivers.close()
+
+    def lost(self):
+        """Datagrams that found no reader, or no room at one, by the kernel's name for it."""
+        names, values = [line.split()[1:] for line in lab.run("cat", "/proc/net/snmp", netns=self.pair.right.netns)
+                         .stdout.splitlines() if line.startswith("Udp:")]
+        return {name: int(value) for name, value in zip(names, values) if name in ("NoPorts", "RcvbufErrors")}
 
     def send(self, seconds=SECONDS, every=0):
         """Packets a second."""
@@ -209,11 +227,12 @@ def main():
     with lab.NetnsPair() as pair:
         if "attach" in wanted:
             measure_attach(figures)
-        traffic = Traffic(pair)
-        for name in ("cost", "delivery", "pwru"):
-            if name in wanted:
-                STEPS[name](figures, traffic)
-                tell(json.dumps(figures))
+        with Traffic(pair) as traffic:
+            for name in ("cost", "delivery", "pwru"):
+                if name in wanted:
+                    STEPS[name](figures, traffic)
+                    tell(json.dumps(figures))
+            figures["lost_at_reader"] = traffic.lost()
     out = pathlib.Path(os.environ["SKBTRAIL_OUT"]) / "bench.json"
     out.write_text(json.dumps(figures), encoding="ascii")
     return 0

@@ -26,7 +26,7 @@ TIMED_OUT = 124
 class Job:
     """What to run inside, and how the machine around it looks."""
 
-    def __init__(self, command, env, cwd, out, timeout, memory=4096, threads="single"):
+    def __init__(self, command, env, cwd, out, timeout, memory=4096, threads="single", counts=False):
         self.command = command
         self.env = env
         self.cwd = cwd
@@ -34,6 +34,7 @@ class Job:
         self.timeout = timeout
         self.memory = memory
         self.threads = threads
+        self.counts = counts    # time inside is instructions, not seconds
 
 
 class Run:
@@ -160,7 +161,8 @@ class _Machine:
         phase, _, rest = line.partition(" ")
         if phase == "ready":
             release, uptime, complaint = rest.split(" ", 2)
-            self._begin(release, self._clock.fault(uptime, complaint), time.monotonic() - started)
+            fault = None if self._job.counts else self._clock.fault(uptime, complaint)
+            self._begin(release, fault, time.monotonic() - started)
         elif phase == "exit":
             self._outcome.status = int(rest)
         return phase
@@ -208,6 +210,7 @@ class _Machine:
             "-M", "q35", "-m", str(job.memory), "-smp", "2",
             # thread=multi loses a race when probes patch kernel text the other CPU runs, and the kernel oopses.
             "-accel", f"tcg,thread={job.threads},tb-size=1024",
+            *(["-icount", "shift=0"] if job.counts else []),
             # QEMU 7.2 translates cmpxchg16b wrongly, which SLUB notices at boot. With erms the kernel copies by
             # `rep movsb`, which is emulated byte by byte: a file is read in a third of the time without.
             "-cpu", "max,cx16=off,la57=off,erms=off",
