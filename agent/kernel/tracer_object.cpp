@@ -72,6 +72,11 @@ void write_settings(tracer_bpf& raw, const TracerSettings& settings) {
   rodata.match_netns = settings.netns_inum;
   rodata.match_ifindex = settings.ifindex;
   rodata.match_pods = settings.only_pods;
+  // Device, socket and whatever an expression names. Who was an XDP program's frame is known by its device.
+  rodata.match_needs_front = rodata.match_netns || rodata.match_ifindex || rodata.match_pods || rodata.match_fields ||
+                             rodata.match_xdp_fields || rodata.track_xdp;
+  if (rodata.track_xdp || rodata.track_stack)
+    raw.bss->followed_count = TRACE_FOLLOWED_ALWAYS;
   rodata.match_mark = settings.mark;
   rodata.match_mark_mask = settings.mark_mask;
   rodata.capture_l3 = settings.capture_tuple;
@@ -502,7 +507,7 @@ void TracerObject::take_back_followed(std::uint64_t heads) {
 }
 
 std::uint64_t TracerObject::followed_now() const {
-  return std::atomic_ref<__u64>{raw_->bss->followed_count}.load(std::memory_order_relaxed);
+  return std::atomic_ref<__u64>{raw_->bss->followed_count}.load(std::memory_order_relaxed) & ~TRACE_FOLLOWED_ALWAYS;
 }
 
 Result<TraceTotals> TracerObject::totals() const {

@@ -50,13 +50,6 @@ static __always_inline u64 packet_bytes(const struct packet *packet)
 	return capture_bytes && !packet->is_call ? sizeof(struct trace_bytes) + capture_bytes : 0;
 }
 
-static __always_inline u32 skb_size(void)
-{
-	const u32 size = bpf_core_type_size(struct sk_buff);
-
-	return size > TRACE_SKB_COPY_BYTES ? TRACE_SKB_COPY_BYTES : size;
-}
-
 static __always_inline u32 shared_size(void)
 {
 	const u32 size = bpf_core_type_size(struct skb_shared_info);

@@ -13,8 +13,8 @@
 const volatile bool follow_packets = true;
 
 /*
- * How many heads are followed: the one load that decides most hits. Kept in its own cache line, since the agent and
- * every CPU read it while few write.
+ * How many heads are followed, and TRACE_FOLLOWED_ALWAYS: the one load that decides most hits. Kept in its own cache
+ * line, since the agent and every CPU read it while few write.
  */
 __u64 followed_count __attribute__((aligned(64))) = 0;
 
@@ -34,6 +34,12 @@ struct {
 } expanding SEC(".maps");
 
 static __always_inline bool anything_followed(void)
+{
+	return (*(volatile u64 *)&followed_count & ~TRACE_FOLLOWED_ALWAYS) != 0;
+}
+
+/* Also what is handled, which outlives what is followed, and frames that XDP programs have had. */
+static __always_inline bool anything_known(void)
 {
 	return *(volatile u64 *)&followed_count != 0;
 }

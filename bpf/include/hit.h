@@ -48,12 +48,6 @@ static __always_inline bool anything_handled(void)
 	return track_stack || anything_followed();
 }
 
-/* With XDP programs traced a packet may be known that no skb was followed for. */
-static __always_inline bool anything_known(void)
-{
-	return track_xdp || anything_handled();
-}
-
 static __always_inline bool is_frame(u64 head)
 {
 	return track_xdp && find_frame(head);
@@ -140,11 +134,14 @@ static __always_inline struct trace_followed *meet(struct packet *packet, const 
 {
 	struct trace_followed *entry;
 
-	if (!read_packet(packet, call))
+	if (!(match_needs_front ? read_packet(packet, call) : read_back(packet, call)))
 		return NULL;
 	entry = follow_or_match(packet, &what->flags);
-	if (entry)
-		emit(packet, entry, what);
+	if (!entry)
+		return NULL;
+	if (!match_needs_front)
+		read_front(packet);
+	emit(packet, entry, what);
 	return entry;
 }
 

@@ -15,6 +15,7 @@ const volatile bool match_xdp_fields = false;	/* the same about frames that XDP 
 const volatile __u32 match_netns = 0;		/* inum; 0: any */
 const volatile __u32 match_ifindex = 0;		/* 0: any */
 const volatile bool match_pods = false;		/* only what `pod_scope` has */
+const volatile bool match_needs_front = false;	/* it takes more to match a packet than read_back() reads */
 const volatile __u32 match_mark = 0;
 const volatile __u32 match_mark_mask = 0;		/* 0: any mark */
 
@@ -83,8 +84,8 @@ static __always_inline void set_filter_input(struct scratch *scratch, u32 offset
 	forget_knowledge();
 }
 
-/* What a filter judges that begins with the network header at `offset`. */
-static __always_inline bool show_l3(const struct packet *packet, u32 offset)
+/* What a filter judges lies in memory as it is, from `offset` (from head) on. */
+static __always_inline bool show(const struct packet *packet, u32 offset)
 {
 	struct scratch *scratch = packet->scratch;
 
@@ -98,7 +99,7 @@ static __always_inline bool match_l3(const struct packet *packet)
 {
 	struct scratch *scratch = packet->scratch;
 
-	return show_l3(packet, scratch->l3.offset) && RUN_FILTER(FILTER_PAD_L3, scratch);
+	return show(packet, scratch->l3.offset) && RUN_FILTER(FILTER_PAD_L3, scratch);
 }
 
 /* Where the frame begins in memory, from head; 0: there is no link layer (yet). */
@@ -119,17 +120,15 @@ static __always_inline u32 frame_offset(const struct packet *packet)
 
 /*
  * The frame as it would be on the wire: a tag that the kernel carries beside the frame goes back in, a link layer
- * that is not there yet is zeros and the EtherType.
+ * that is not there yet is zeros and the EtherType. `frame` is where it begins, or 0.
  */
-static __always_inline bool match_l2(const struct packet *packet)
+static __always_inline bool show_made_frame(const struct packet *packet, u32 frame, bool tagged)
 {
 	const struct sk_buff *copy = packet->copy;
 	struct scratch *scratch = packet->scratch;
 	u8 *window = scratch->window;
-	const u32 frame = frame_offset(packet);
 	/* The EtherType is written, not read, without a frame: what lies before the network header is not one. */
 	const u32 rest = frame ? frame + ETH_MACS : scratch->l3.offset - 2;
-	const bool tagged = skb_has_vlan_tag(copy);
 
 	__builtin_memset(window, 0, ETH_HLEN + VLAN_HLEN);
 	if (frame && bpf_probe_read_kernel(window, ETH_MACS, copy->head + frame))
@@ -145,11 +144,19 @@ static __always_inline bool match_l2(const struct packet *packet)
 	} else {
 		if (bpf_probe_read_kernel(window + ETH_MACS, TRACE_WINDOW_BYTES - ETH_MACS, copy->head + rest))
 			return false;
-		if (!frame)
-			*(__be16 *)(window + ETH_MACS) = bpf_htons(scratch->l3.protocol);
+		*(__be16 *)(window + ETH_MACS) = bpf_htons(scratch->l3.protocol);
 	}
 	set_filter_input(scratch, rest, tagged ? ETH_MACS + VLAN_HLEN : ETH_MACS);
-	return RUN_FILTER(FILTER_PAD_L2, scratch);
+	return true;
+}
+
+static __always_inline bool match_l2(const struct packet *packet)
+{
+	const u32 frame = frame_offset(packet);
+	const bool tagged = skb_has_vlan_tag(packet->copy);
+	const bool shown = frame && !tagged ? show(packet, frame) : show_made_frame(packet, frame, tagged);
+
+	return shown && RUN_FILTER(FILTER_PAD_L2, packet->scratch);
 }
 
 static __always_inline const struct net *packet_netns(const struct sk_buff *copy)
@@ -255,7 +262,7 @@ static __always_inline bool match_inner_l3(const struct packet *packet)
 {
 	struct scratch *scratch = packet->scratch;
 
-	return is_ip(scratch->inner.l3.protocol) && show_l3(packet, scratch->inner.l3.offset) &&
+	return is_ip(scratch->inner.l3.protocol) && show(packet, scratch->inner.l3.offset) &&
 	       RUN_FILTER(TUNNEL_PAD_L3, scratch);
 }
 

@@ -91,21 +91,73 @@ static __always_inline u64 head_of(u64 skb)
 	return (u64)BPF_CORE_READ((struct sk_buff *)skb, head);
 }
 
-/* Copies what was called and the skb, and finds the network header; false: there is no packet to speak of. */
-static __always_inline bool read_packet(struct packet *packet, const struct call *call)
+static __always_inline u32 skb_size(void)
 {
 	const u32 size = bpf_core_type_size(struct sk_buff);
+
+	return size > TRACE_SKB_COPY_BYTES ? TRACE_SKB_COPY_BYTES : size;
+}
+
+static __always_inline u32 least(u32 a, u32 b)
+{
+	return a < b ? a : b;
+}
+
+#define SKB_OFFSET(field) bpf_core_field_offset(struct sk_buff, field)
+
+/*
+ * Where that part of an skb begins that tells its bytes and marks: its back half, behind the queue, device, socket and
+ * control block. All of this is known at load, nothing is computed at a hit.
+ */
+static __always_inline u32 back_of_skb(void)
+{
+	u32 offset = SKB_OFFSET(len);
+
+	offset = least(offset, SKB_OFFSET(mark));
+	offset = least(offset, SKB_OFFSET(protocol));
+	offset = least(offset, SKB_OFFSET(vlan_proto));
+	offset = least(offset, SKB_OFFSET(vlan_tci));
+	offset = least(offset, SKB_OFFSET(network_header));
+	offset = least(offset, SKB_OFFSET(mac_header));
+	offset = least(offset, SKB_OFFSET(tail));
+	offset = least(offset, SKB_OFFSET(head));
+	offset = least(offset, SKB_OFFSET(data));
+	return offset & ~7;
+}
+
+/* Copies what was called and the skb from `offset` on, and finds the network header; false: there is no packet to speak of. */
+static __always_inline bool read_skb_from(u32 offset, struct packet *packet, const struct call *call)
+{
 	struct scratch *scratch = packet->scratch;
 
 	scratch->call = *call;
 	forget_knowledge();
 	packet->copy = (const struct sk_buff *)scratch->skb;
-	if (bpf_probe_read_kernel(scratch->skb, size > TRACE_SKB_COPY_BYTES ? TRACE_SKB_COPY_BYTES : size,
-				  (const void *)scratch->call.skb) ||
+	if (bpf_probe_read_kernel(scratch->skb + offset, skb_size() - offset, (const void *)scratch->call.skb + offset) ||
 	    !packet->copy->head)
 		return false;
 	find_l3(packet->copy, &scratch->l3);
 	return true;
+}
+
+static __always_inline bool read_packet(struct packet *packet, const struct call *call)
+{
+	return read_skb_from(0, packet, call);
+}
+
+/* What nearly all packets that a filter sees are read for is to be let go: half of it is enough for that. */
+static __always_inline bool read_back(struct packet *packet, const struct call *call)
+{
+	return read_skb_from(back_of_skb(), packet, call);
+}
+
+/* The other half. */
+static __always_inline void read_front(const struct packet *packet)
+{
+	struct scratch *scratch = packet->scratch;
+
+	(void)bpf_probe_read_kernel(scratch->skb, back_of_skb(), (const void *)scratch->call.skb);
+	forget_knowledge();
 }
 
 #endif /* SKBTRAIL_PACKET_H */

@@ -12,10 +12,11 @@
 #define TRACE_IFNAME_LEN 16	/* IFNAMSIZ */
 #define TRACE_L3_BYTES 96	/* IPv6 + 36 bytes of extension headers + TCP */
 #define TRACE_STACK_DEPTH 32	/* frames of a stack record */
-#define TRACE_WINDOW_BYTES 128	/* packet bytes that a filter reads without a helper call */
+#define TRACE_WINDOW_BYTES 80	/* packet bytes that a filter reads without a helper call: ports behind the longest IPv4 header */
 #define TRACE_FILTER_SCRATCH 128	/* working memory of a filter: M[16] and its spills */
 #define TRACE_SKB_COPY_BYTES 256	/* of a struct sk_buff; whatever lies behind is not copied */
 #define TRACE_EXPRESSION_SCRATCH 256	/* working memory of a field expression */
+#define TRACE_FOLLOWED_ALWAYS (1ULL << 63)	/* of followed_count: packets may be known that are not followed */
 #define TRACE_SHARED_BYTES 512	/* of a struct skb_shared_info; whatever lies behind is not copied */
 #define TRACE_VALUES 4		/* of expressions, in one record */
 #define TRACE_MAP_NAME 16	/* BPF_OBJ_NAME_LEN */

@@ -125,7 +125,8 @@ def check_cost():
         fields = program_size("--filter-skb-expr", "skb->len == 5")
         values = program_size("--output-skb-metadata", "skb->len")
         print(f"    # instructions: {plain} plain, {fields} with a filter on one field, {values} with one value", flush=True)
-        assert plain < 3000 and plain < fields < plain + 100 and plain < values < plain + 200, (plain, fields, values)
+        # A filter on a field reads the whole skb at once, without one its front half only if the packet matches.
+        assert plain < 3000 and abs(fields - plain) < 100 and plain < values < plain + 200, (plain, fields, values)
 
 
 def check_compiler():
