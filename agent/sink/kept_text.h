@@ -2,6 +2,7 @@
 // KeptText: what was written last, for as long as it is to be written again. Most of what is said of a packet at one
 // function is said of it at the next.
 
+#include <cstddef>
 #include <string>
 
 #include "sink/text_buffer.h"

@@ -47,20 +47,14 @@ class Traffic:
                 lab.background(BUILD / "bench_flood", "receive", port, netns=self.pair.right.netns))
         time.sleep(0.5)
         sent = self.send(1)
-        lost = self.lost()
+        lost = lab.udp_losses(self.pair.right.netns)
         # Who sends to nobody measures how the kernel refuses packets.
         if lost["NoPorts"] > 0 or lost["RcvbufErrors"] > sent / 2:
-            raise RuntimeError(f"the receiver did not get what was sent: {lost} of {sent}")
+            raise RuntimeError(f"the receiver did not get what was sent: {dict(lost)} of {sent}")
         return self
 
     def __exit__(self, *error):
         self._receivers.close()
-
-    def lost(self):
-        """Datagrams that found no reader, or no room at one, by the kernel's name for it."""
-        names, values = [line.split()[1:] for line in lab.run("cat", "/proc/net/snmp", netns=self.pair.right.netns)
-                         .stdout.splitlines() if line.startswith("Udp:")]
-        return {name: int(value) for name, value in zip(names, values) if name in ("NoPorts", "RcvbufErrors")}
 
     def send(self, seconds=SECONDS, every=0):
         """Packets a second."""
@@ -232,7 +226,7 @@ def main():
                 if name in wanted:
                     STEPS[name](figures, traffic)
                     tell(json.dumps(figures))
-            figures["lost_at_reader"] = traffic.lost()
+            figures["lost_at_reader"] = lab.udp_losses(pair.right.netns)
     out = pathlib.Path(os.environ["SKBTRAIL_OUT"]) / "bench.json"
     out.write_text(json.dumps(figures), encoding="ascii")
     return 0

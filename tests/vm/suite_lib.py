@@ -156,6 +156,14 @@ def socket_in(netns, family, kind=socket.SOCK_DGRAM, protocol=0):
         return socket.socket(family, kind, protocol)
 
 
+def udp_losses(netns):
+    """Datagrams that found no reader (NoPorts) or no room at one (RcvbufErrors), since the namespace exists."""
+    names, values = [line.split()[1:] for line in run("cat", "/proc/net/snmp", netns=netns).stdout.splitlines()
+                     if line.startswith("Udp:")]
+    return collections.Counter({name: int(value) for name, value in zip(names, values)
+                                if name in ("NoPorts", "RcvbufErrors")})
+
+
 def send(pair, port, count=1):
     """Datagrams from the left end to a port of the right one, where perhaps nobody listens."""
     with socket_in(pair.left.netns, socket.AF_INET) as udp:

@@ -220,7 +220,7 @@ def one_session(stage):
     status, answer = stage.tls.ask("DELETE", f"{SESSIONS}/web")
     gone = lab.wait_until(lambda: held() <= held_before, OFF_WITHIN + IN_TIME, every=0.01)
     took = time.monotonic() - started
-    print(f"# {held_during} BPF objects and perf events were open, {held_before} before, gone after {took:.2f} s", flush=True)
+    print(f"# {held_during} BPF objects and perf events were open, {held_before} before; looked at for {took:.2f} s", flush=True)
     lab.check(f"when it is ended its probes are gone within {OFF_WITHIN} s", status == 200 and held_during > held_before and
               gone and took < lab.slowed(OFF_WITHIN), status, f"{took:.2f} s", held_before, held_during)
     lab.check("and nothing of it is left in the kernel", lab.wait_until(lambda: in_kernel() == before, IN_TIME), before,
