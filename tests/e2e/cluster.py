@@ -1,8 +1,8 @@
-"""A whole cluster of one node: etcd, Kubernetes' programs, containerd and a CNI bridge, in the network and on the
-kernel of the machine that it is started on. That is a virtual machine which is thrown away: nothing is cleaned up."""
+"""A whole cluster of one node. Its control plane (etcd, Kubernetes' programs) is on this machine, in a network namespace
+that is its own, as is whatever looks at it: a virtual machine would emulate them, and they are not what is tested. The
+node is a virtual machine at the other end of a cable; see tests/e2e/machine.py."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -13,36 +13,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "kube"))
 import lab  # noqa: E402
 
 NODE = "lab"
+# The cable: this end of it, where the control plane is, and the node's.
+TAP = "node0"
+CONTROL_PLANE = "192.0.2.1"
 ADDRESS = "192.0.2.10"
 SERVICES = "10.96.0.0/24"
 API_SERVICE = "10.96.0.1"
 PODS = "10.22.0.0/16"
-RUNTIME = "/run/containerd/containerd.sock"
-CGROUP = "/kube"
 # Whose kubeconfigs there are, as TOKENS of tests/kube/lab.py.
 USERS = {"admin": ("admin", "system:masters"), "manager": ("system:kube-controller-manager", ""),
          "scheduler": ("system:kube-scheduler", ""), "kubelet": (f"system:node:{NODE}", "system:nodes"),
          "prometheus": ("prometheus", "")}
-NETWORK = {
-    "cniVersion": "0.4.0", "name": "lab",
-    "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": True,
-                 "ipam": {"type": "host-local", "ranges": [[{"subnet": PODS}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
-CONTAINERD = """
-version = 2
-root = "{home}/containerd"
-[grpc]
-  address = "{socket}"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{pause}"
-  disable_apparmor = true
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      SystemdCgroup = false
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-    conf_dir = "{home}/cni"
-"""
 
 
 def do(*command):
@@ -52,36 +33,41 @@ def do(*command):
     return done.stdout
 
 
-class Cluster(lab.Cluster):
-    """`home` has to be on a file system that overlayfs can be stacked on; `pause` is an image that is imported."""
+def lay_cable():
+    """In a network namespace that is new."""
+    do("ip", "tuntap", "add", TAP, "mode", "tap")
+    do("ip", "addr", "add", f"{CONTROL_PLANE}/24", "dev", TAP)
+    do("ip", "link", "set", TAP, "up")
+    # Where pods look for the API server: there is no kube-proxy.
+    do("ip", "addr", "add", f"{API_SERVICE}/32", "dev", "lo")
+    do("ip", "route", "add", PODS, "via", ADDRESS)
 
-    def __init__(self, home, programs, pause):
-        self.pause = pause
+
+class Cluster(lab.Cluster):
+    """`home` is read by the node, too."""
+
+    def __init__(self, home, programs):
         self.processes = {}
         super().__init__(home, programs)
 
     # ---- files
 
     def write_files(self):
-        for name in ("etcd", "cni", "certs"):
+        for name in ("etcd", "certs"):
             (self.home / name).mkdir(parents=True)
         self.write_certificates()
         lines = [f'token-of-{name},{user},uid-{name},"{group}"' for name, (user, group) in USERS.items()]
         (self.home / "tokens.csv").write_text("\n".join(lines) + "\n")
         for name in USERS:
             (self.home / f"{name}.kubeconfig").write_text(json.dumps(self.kubeconfig(name)))
-        (self.home / "cni/10-lab.conflist").write_text(json.dumps(NETWORK))
-        (self.home / "containerd.toml").write_text(CONTAINERD.format(home=self.home, socket=RUNTIME, pause=self.pause))
-        (self.home / "resolv.conf").write_text("")
-        (self.home / "kubelet.json").write_text(json.dumps(self.kubelet_config()))
 
     def write_certificates(self):
         """An authority, the API server's certificate, and the one by which it reads logs at the kubelet."""
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
         certs = self.home / "certs"
         do("openssl", "req", "-x509", *curve, "-subj", "/CN=lab", "-keyout", certs / "ca.key", "-out", certs / "ca.crt")
-        names = ["DNS:kubernetes", "DNS:kubernetes.default", "DNS:kubernetes.default.svc", "DNS:localhost",
-                 f"IP:{API_SERVICE}", f"IP:{ADDRESS}", "IP:127.0.0.1"]
+        names = ["DNS:kubernetes", "DNS:kubernetes.default", "DNS:kubernetes.default.svc", f"IP:{API_SERVICE}",
+                 f"IP:{CONTROL_PLANE}"]
         for name, subject, extension in (("apiserver", "/CN=kube-apiserver", f"subjectAltName={','.join(names)}"),
                                          ("to-kubelet", "/O=system:masters/CN=to-kubelet",
                                           "extendedKeyUsage=clientAuth")):
@@ -93,23 +79,8 @@ class Cluster(lab.Cluster):
 
     def kubeconfig(self, user):
         made = super().kubeconfig(user)
-        made["clusters"][0]["cluster"] = {"server": "https://127.0.0.1:443", "certificate-authority": "certs/ca.crt"}
+        made["clusters"][0]["cluster"] = {"server": f"https://{CONTROL_PLANE}:443", "certificate-authority": "certs/ca.crt"}
         return made
-
-    def kubelet_config(self):
-        return {
-            "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
-            "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True},
-                               "x509": {"clientCAFile": str(self.home / "certs/ca.crt")}},
-            "authorization": {"mode": "Webhook"},
-            "containerRuntimeEndpoint": f"unix://{RUNTIME}",
-            "cgroupDriver": "cgroupfs", "cgroupRoot": CGROUP, "enforceNodeAllocatable": [],
-            "failSwapOn": False, "oomScoreAdj": 0, "resolvConf": str(self.home / "resolv.conf"),
-            # `kubectl logs` reads the newest file of a log alone, which the events of some sessions fill.
-            "containerLogMaxSize": "500Mi",
-            # Of a disk that is memory nothing is ever thrown away.
-            "imageGCHighThresholdPercent": 100,
-            "evictionHard": {"memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%"}}
 
     # ---- programs
 
@@ -120,26 +91,25 @@ class Cluster(lab.Cluster):
         path = self.home / f"{name}.log"
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
 
-    def start(self, images):
-        """All of it; the runtime imports the images while the API server comes up. Tells how long what took."""
+    def start(self, machine):
+        """All of it; the node starts while the API server comes up. Tells how long what took."""
         began = time.monotonic()
-        prepare_machine()
-        self.start_runtime()
+        lay_cable()
+        machine.start()
         self.start_etcd()
         self.start_server()
-        for image in images:
-            do("ctr", "-a", RUNTIME, "-n", "k8s.io", "images", "import", image)
-        imported = time.monotonic() - began
         lab.wait_until(self.is_ready, 180, "the API server is ready", every=0.5)
         served = time.monotonic() - began
         self.start_rest()
+        machine.connect()
+        booted = time.monotonic() - began
+        machine.hands.start_containers()
+        unpacked = time.monotonic() - began
+        machine.hands.start_kubelet()
         self.wait_for_node()
         ready = time.monotonic() - began
-        return f"images imported after {imported:.0f} s, API server {served:.0f} s, node {ready:.0f} s"
-
-    def start_runtime(self):
-        self.launch("containerd", "containerd", "--config", self.home / "containerd.toml")
-        lab.wait_until(lambda: os.path.exists(RUNTIME), 60, "containerd's socket")
+        return (f"API server {served:.0f} s, virtual machine {booted:.0f} s, images unpacked after {unpacked:.0f} s, "
+                f"node {ready:.0f} s")
 
     def start_etcd(self):
         self.launch("etcd", "etcd", "--data-dir", self.home / "etcd", "--listen-client-urls", lab.ETCD,
@@ -150,8 +120,7 @@ class Cluster(lab.Cluster):
         certs, key = self.home / "certs", self.home / "account.key"
         self.launch(
             "apiserver", self.programs / "kube-apiserver", "--etcd-servers", lab.ETCD, "--bind-address=0.0.0.0",
-            # Where pods look for it: there is no kube-proxy.
-            "--secure-port=443", f"--advertise-address={ADDRESS}", f"--service-cluster-ip-range={SERVICES}",
+            "--secure-port=443", f"--advertise-address={CONTROL_PLANE}", f"--service-cluster-ip-range={SERVICES}",
             "--tls-cert-file", certs / "apiserver.crt", "--tls-private-key-file", certs / "apiserver.key",
             "--token-auth-file", self.home / "tokens.csv", "--authorization-mode=Node,RBAC",
             "--service-account-issuer=https://kubernetes.default.svc",
@@ -161,8 +130,7 @@ class Cluster(lab.Cluster):
             "--kubelet-client-certificate", certs / "to-kubelet.crt", "--kubelet-client-key", certs / "to-kubelet.key")
 
     def is_ready(self):
-        if self.processes["apiserver"].poll() is not None:
-            raise RuntimeError(f"kube-apiserver ended:\n{self.log('apiserver')}")
+        self.expect_running()
         return lab.answers(443) and self.kubectl("get", "--raw", "/readyz", check=False).returncode == 0
 
     def start_rest(self):
@@ -172,33 +140,19 @@ class Cluster(lab.Cluster):
                     "--root-ca-file", self.home / "certs/ca.crt", "--cert-dir", self.home / "manager")
         self.launch("scheduler", self.programs / "kube-scheduler", "--kubeconfig",
                     self.home / "scheduler.kubeconfig", "--leader-elect=false", "--cert-dir", self.home / "scheduler")
-        self.launch("kubelet", self.programs / "kubelet", "--config", self.home / "kubelet.json", "--kubeconfig",
-                    self.home / "kubelet.kubeconfig", f"--hostname-override={NODE}", f"--node-ip={ADDRESS}",
-                    "--cert-dir", self.home / "kubelet")
+
+    def expect_running(self):
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise RuntimeError(f"{name} ended:\n{self.log(name)}")
 
     def wait_for_node(self):
         def is_there():
-            for name, process in self.processes.items():
-                if process.poll() is not None:
-                    raise RuntimeError(f"{name} ended:\n{self.log(name)}")
+            self.expect_running()
             return self.get("node", NODE)
         lab.wait_until(is_there, 180, "the node is known", every=1)
         self.kubectl("wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=180s")
 
-
-def prepare_machine():
-    """What an init system has done on a node."""
-    # Mounts in /run/netns are seen by the agent only when they propagate.
-    do("mount", "--make-rshared", "/")
-    for module in ("overlay", "bridge", "veth", "dummy", "nf_tables", "sch_netem", "nfsv4"):
-        do("modprobe", module)
-    do("ip", "link", "add", "node0", "type", "dummy")
-    for words in (["addr", "add", f"{ADDRESS}/24", "dev", "node0"], ["link", "set", "node0", "up"],
-                  ["addr", "add", f"{API_SERVICE}/32", "dev", "lo"], ["link", "set", "lo", "up"]):
-        do("ip", *words)
-    pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-    own = pathlib.Path("/sys/fs/cgroup" + CGROUP)
-    own.mkdir()
-    controllers = pathlib.Path("/sys/fs/cgroup/cgroup.controllers").read_text().split()
-    for folder in (own.parent, own):
-        (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
+    def stop(self):
+        for process in reversed(self.processes.values()):
+            lab.stop(process)

@@ -138,6 +138,12 @@ def agent_bytes():
         return path.stat().st_size
 
 
+def write_store(path, *archives):
+    """The folder of a containerd that has imported these."""
+    run("unshare", "--mount", "--propagation", "private", pathlib.Path(__file__).resolve().parent / "fill_containerd", path,
+        *archives)
+
+
 def put(archive, name, content=b"", **attributes):
     entry = tarfile.TarInfo(name)
     entry.size = len(content)

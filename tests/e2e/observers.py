@@ -8,14 +8,14 @@ import urllib.request
 
 import yaml
 
-from cluster import lab
+from cluster import CONTROL_PLANE, lab
 
 RELEASE = "skbtrail"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROMETHEUS = 9090
 STORE = 9428
 # The store would take JSON lines apart; whole lines can be compared.
-PUSH = f"http://127.0.0.1:{STORE}/insert/loki/api/v1/push?disable_message_parsing=1"
+PUSH = f"http://{CONTROL_PLANE}:{STORE}/insert/loki/api/v1/push?disable_message_parsing=1"
 
 
 def ask(port, path, **query):
@@ -91,7 +91,7 @@ class Store:
 
     def __init__(self, cluster, program):
         cluster.launch("store", program, f"-storageDataPath={cluster.home}/store",
-                       f"-httpListenAddr=127.0.0.1:{STORE}", "-inmemoryDataFlushInterval=1s")
+                       f"-httpListenAddr=0.0.0.0:{STORE}", "-inmemoryDataFlushInterval=1s")
         lab.wait_until(lambda: lab.answers(STORE), 60, "the store listens", every=0.5)
 
     @staticmethod

@@ -2,11 +2,8 @@
 
 import contextlib
 import json
-import os
-import pathlib
-import subprocess
 
-from cluster import do, lab
+from cluster import lab
 from images import BUSYBOX
 
 SPACE = "shop"
@@ -37,10 +34,11 @@ echo now >/files/now && : >/tmp/written
 sleep 1
 done"""
 # A server of NFS 4 in user space, which keeps its files in memory and needs no other daemon.
-GANESHA = """
-NFS_CORE_PARAM { Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; }
-NFSv4 { Graceless = true; RecoveryRoot = %(home)s; }
-EXPORT { Export_Id = 1; Path = /; Pseudo = /; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; FSAL { Name = MEM; } }
+FILES_HOME = "/run/e2e/files"
+GANESHA = f"""
+NFS_CORE_PARAM {{ Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; }}
+NFSv4 {{ Graceless = true; RecoveryRoot = {FILES_HOME}; }}
+EXPORT {{ Export_Id = 1; Path = /; Pseudo = /; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; FSAL {{ Name = MEM; }} }}
 """
 
 
@@ -56,8 +54,8 @@ def pod(name, command, app=None, space=SPACE, files=None):
 
 
 class Workloads:
-    def __init__(self, cluster):
-        self.cluster = cluster
+    def __init__(self, cluster, machine):
+        self.cluster, self.machine = cluster, machine
         self.addresses = {}
         self.spaces = {}
 
@@ -87,28 +85,25 @@ class Workloads:
 
     def serve_files(self):
         """A server in the network of the pod nfs-server: it is not part of the image."""
-        home = self.cluster.home / "files"
-        home.mkdir()
-        config = home / "ganesha.conf"
-        config.write_text(GANESHA % {"home": home})
-        self.cluster.launch("ganesha", "ip", "netns", "exec", self.netns("nfs-server"), "ganesha.nfsd", "-F", "-f", config,
-                            "-L", "/dev/stderr", "-p", home / "pid")
-        lab.wait_until(lambda: "2049" in do("ip", "netns", "exec", self.netns("nfs-server"), "ss", "-Hltn"), 60,
-                       "the server of files listens", every=0.5)
+        self.do("mkdir", FILES_HOME)
+        self.machine.hands.write(f"{FILES_HOME}/ganesha.conf", GANESHA)
+        inside = ["ip", "netns", "exec", self.netns("nfs-server")]
+        self.machine.hands.launch("ganesha", *inside, "ganesha.nfsd", "-F", "-f", f"{FILES_HOME}/ganesha.conf", "-L",
+                                  "/dev/stderr", "-p", f"{FILES_HOME}/pid")
+        lab.wait_until(lambda: "2049" in self.do(*inside, "ss", "-Hltn"), 60, "the server of files listens", every=0.5)
+
+    def do(self, *command):
+        """On the node."""
+        return self.machine.hands.do(*command)
 
     def netns(self, name):
-        """Name of the pod's namespace in /run/netns: the one that has its address."""
-        for path in pathlib.Path("/run/netns").iterdir():
-            told = subprocess.run(["ip", "-n", path.name, "-j", "addr"], capture_output=True, text=True, check=False)
-            if told.returncode == 0 and self.addresses[name] in (one["local"] for link in json.loads(told.stdout)
-                                                                 for one in link.get("addr_info", [])):
-                return path.name
-        raise RuntimeError(f"no namespace in /run/netns has {self.addresses[name]}, {name}'s address")
+        """Name of the pod's namespace in the node's /run/netns."""
+        return self.machine.hands.netns_with(self.addresses[name])
 
     def node_link(self, name):
         """The node's end of the pod's link."""
-        (link,) = [one for one in json.loads(do("ip", "-n", self.netns(name), "-j", "link", "show", "eth0"))]
-        (peer,) = [one["ifname"] for one in json.loads(do("ip", "-j", "link")) if one["ifindex"] == link["link_index"]]
+        (link,) = [one for one in json.loads(self.do("ip", "-n", self.netns(name), "-j", "link", "show", "eth0"))]
+        (peer,) = [one["ifname"] for one in json.loads(self.do("ip", "-j", "link")) if one["ifindex"] == link["link_index"]]
         return peer
 
     @contextlib.contextmanager
@@ -116,40 +111,28 @@ class Workloads:
         """Drops what comes to the pod's port, as a network policy's implementation would; all of it, or what `which` says."""
         inside = ["ip", "netns", "exec", self.netns(name), "nft"]
         rule, table = f"{protocol} dport {port} {which} drop", f"faults_{port}"
-        do(*inside, f"table inet {table} {{ chain input {{ type filter hook input priority 0; {rule}; }}; }}")
+        self.do(*inside, f"table inet {table} {{ chain input {{ type filter hook input priority 0; {rule}; }}; }}")
         try:
             yield
         finally:
-            do(*inside, "delete", "table", "inet", table)
+            self.do(*inside, "delete", "table", "inet", table)
 
     @contextlib.contextmanager
     def small_mtu(self, name):
         """On the node's end of the pod's link alone: neither end of a connection hears of it."""
         link = self.node_link(name)
-        do("ip", "link", "set", link, "mtu", MTU)
+        self.do("ip", "link", "set", link, "mtu", str(MTU))
         try:
             yield link
         finally:
-            do("ip", "link", "set", link, "mtu", 1500)
+            self.do("ip", "link", "set", link, "mtu", "1500")
 
     @contextlib.contextmanager
     def slow_link(self, name):
         """Holds back what the node sends to the pod."""
         link = self.node_link(name)
-        do("tc", "qdisc", "add", "dev", link, "root", "netem", "delay", f"{DELAY_MS}ms")
+        self.do("tc", "qdisc", "add", "dev", link, "root", "netem", "delay", f"{DELAY_MS}ms")
         try:
             yield
         finally:
-            do("tc", "qdisc", "delete", "dev", link, "root")
-
-
-def processes(words):
-    """Ids of processes whose command line begins with these words, of all containers."""
-    found = []
-    for folder in pathlib.Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with contextlib.suppress(OSError):
-                line = (folder / "cmdline").read_bytes().split(b"\0")
-                if [os.fsdecode(word) for word in line[:len(words)]] == words:
-                    found.append(int(folder.name))
-    return found
+            self.do("tc", "qdisc", "delete", "dev", link, "root")

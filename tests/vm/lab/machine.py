@@ -26,7 +26,7 @@ TIMED_OUT = 124
 class Job:
     """What to run inside, and how the machine around it looks."""
 
-    def __init__(self, command, env, cwd, out, timeout, memory=4096, threads="single", counts=False):
+    def __init__(self, command, env, cwd, out, timeout, memory=4096, threads="single", counts=False, tap=None):
         self.command = command
         self.env = env
         self.cwd = cwd
@@ -35,6 +35,7 @@ class Job:
         self.memory = memory
         self.threads = threads
         self.counts = counts    # time inside is instructions, not seconds
+        self.tap = tap          # a device of this network namespace that is the other end of the machine's eth0
 
 
 class Run:
@@ -214,7 +215,9 @@ class _Machine:
             # QEMU 7.2 translates cmpxchg16b wrongly, which SLUB notices at boot. With erms the kernel copies by
             # `rep movsb`, which is emulated byte by byte: a file is read in a third of the time without.
             "-cpu", "max,cx16=off,la57=off,erms=off",
-            "-display", "none", "-monitor", "none", "-no-reboot", "-nic", "none",
+            "-display", "none", "-monitor", "none", "-no-reboot",
+            *(["-netdev", f"tap,id=net,ifname={job.tap},script=no,downscript=no",
+               "-device", "virtio-net-pci,netdev=net,romfile="] if job.tap else ["-nic", "none"]),
             "-kernel", str(self._kernel.image), "-initrd", str(self._share / "initramfs"),
             # What QEMU 7.2 has translated it finds by virtual address: a process that starts elsewhere each time is translated
             # anew. Without that (norandmaps) it starts in 22 ms instead of 60.
