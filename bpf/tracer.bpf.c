@@ -50,13 +50,34 @@ int entry_kprobe(struct pt_regs *ctx)
 	return is_on() && kprobe_call(ctx, &call) ? enter(ctx, &call, SCRATCH_ENTRY_KPROBE) : 0;
 }
 
-SEC("?kprobe")
-int follow_kprobe(struct pt_regs *ctx)
+static __always_inline int follow_at_kprobe(struct pt_regs *ctx, bool no_values)
 {
 	const struct emission hop = {.type = TRACE_HOP};
 	struct call call;
 
-	return anything_known() && kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop) : 0;
+	return kprobe_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_KPROBE, &hop, no_values) : 0;
+}
+
+/*
+ * Nearly always there is nothing to follow. With the rest in a function of its own the program that says so has no stack
+ * and saves no registers, which is a third of what it executes.
+ */
+static __noinline int follow_kprobe_call(struct pt_regs *ctx)
+{
+	return follow_at_kprobe(ctx, true);
+}
+
+SEC("?kprobe")
+int follow_kprobe(struct pt_regs *ctx)
+{
+	return anything_known() ? follow_kprobe_call(ctx) : 0;
+}
+
+/* The same where expressions have values to show: their room has to be in the program itself. */
+SEC("?kprobe")
+int follow_kprobe_values(struct pt_regs *ctx)
+{
+	return anything_known() ? follow_at_kprobe(ctx, false) : 0;
 }
 
 /*
@@ -97,13 +118,30 @@ int entry_fentry(void *ctx)
 	return is_on() && fentry_call(ctx, &call) ? enter(ctx, &call, SCRATCH_ENTRY_FENTRY) : 0;
 }
 
-SEC("?fentry.multi")
-int follow_fentry(void *ctx)
+static __always_inline int follow_at_fentry(void *ctx, bool no_values)
 {
 	const struct emission hop = {.type = TRACE_HOP};
 	struct call call;
 
-	return anything_known() && fentry_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_FENTRY, &hop) : 0;
+	return fentry_call(ctx, &call) ? follow(ctx, &call, SCRATCH_FOLLOW_FENTRY, &hop, no_values) : 0;
+}
+
+/* As follow_kprobe(). */
+static __noinline int follow_fentry_call(void *ctx)
+{
+	return follow_at_fentry(ctx, true);
+}
+
+SEC("?fentry.multi")
+int follow_fentry(void *ctx)
+{
+	return anything_known() ? follow_fentry_call(ctx) : 0;
+}
+
+SEC("?fentry.multi")
+int follow_fentry_values(void *ctx)
+{
+	return anything_known() ? follow_at_fentry(ctx, false) : 0;
 }
 
 SEC("?raw_tp/kfree_skb")

@@ -21,7 +21,7 @@ enum class Tier : std::uint8_t { Entry, Follow, Beside, Map, MapReturn };
 inline constexpr std::array kAttachOrder = {Tier::Follow, Tier::Beside, Tier::MapReturn, Tier::Map, Tier::Entry};
 
 // What a function does to a packet's identity; values follow enum trace_role.
-enum class Role : std::uint8_t { Plain, ReleaseData, FreeHead, FreeSkb, StealHead, ExpandHead };
+enum class Role : std::uint8_t { Plain, ReleaseData, FreeHead, FreeSkb, StealHead, ExpandHead, End };
 
 // What a function has done to a packet's identity when it returns; values follow enum trace_move.
 enum class Move : std::uint8_t { None, Expanded, Child, Children, Fragments, Copied, Born };

@@ -96,6 +96,19 @@ bool is_wanted(const ProbeTarget& target, const TraceSpec& spec) {
   std::abort();
 }
 
+// A packet's last reference is given up in skb_release_data(). The functions behind it are probed to be shown only.
+void end_at_release(std::vector<ProbeTarget>& targets) {
+  const auto is_behind = [](const ProbeTarget& target) {
+    return target.role == Role::FreeHead || target.role == Role::FreeSkb;
+  };
+  if (std::ranges::any_of(targets, [&](const auto& target) { return is_behind(target) && !target.silent; }))
+    return;
+  std::erase_if(targets, is_behind);
+  for (auto& target : targets)
+    if (target.role == Role::ReleaseData)
+      target.role = Role::End;
+}
+
 // What was asked for, as its user wrote it.
 std::string functions_text(const TraceSpec& spec) {
   if (spec.functions.empty())
@@ -145,6 +158,7 @@ Result<ProbePlan> plan_probes(const FunctionCatalogue& catalogue, const TraceSpe
     }
     auto target = target_of(function, *backend);
     const bool entry = entries.contains(function.name);
+    target.on_path = target.on_path || entry;
     const bool named = selected && selected(function.name);
     target.silent = adds ? !named && !is_wanted(target, spec) : !is_wanted(target, spec) || (selected && !named);
     // What the user names explicitly is also where its packets may be met first.
@@ -153,12 +167,13 @@ Result<ProbePlan> plan_probes(const FunctionCatalogue& catalogue, const TraceSpe
     // Silent ones are needed where packets are met and where their identity ends.
     if (target.silent && !entry && target.role == Role::Plain)
       continue;
-    target.on_path = target.on_path || entry || target.role != Role::Plain;
+    target.on_path = target.on_path || target.role != Role::Plain;
     reported += target.silent ? 0 : 1;
     plan.targets.push_back(std::move(target));
   }
   if (reported == 0 && selected)
     return refuse(EINVAL, nothing_matches(catalogue, spec, selected));
+  end_at_release(plan.targets);
   add_others(spec, facts, plan);
   std::ranges::stable_partition(plan.targets, &ProbeTarget::on_path);
   return plan;

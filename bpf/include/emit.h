@@ -35,7 +35,7 @@ struct {
 /* What may stand behind a record, in this order. Each is 0 or a size, and known to the verifier. */
 static __always_inline bool has_values(const struct packet *packet)
 {
-	if (packet->is_call)
+	if (packet->is_call || packet->no_values)
 		return false;
 	return packet->is_frame ? capture_xdp_values : capture_values;
 }

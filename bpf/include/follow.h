@@ -154,7 +154,8 @@ static __always_inline bool holds_last_reference(const struct sk_buff *copy)
 
 static __always_inline bool is_ending(u8 role)
 {
-	return role == TRACE_ROLE_RELEASE_DATA || role == TRACE_ROLE_FREE_HEAD || role == TRACE_ROLE_FREE_SKB;
+	return role == TRACE_ROLE_RELEASE_DATA || role == TRACE_ROLE_FREE_HEAD || role == TRACE_ROLE_FREE_SKB ||
+	       role == TRACE_ROLE_END;
 }
 
 /*
@@ -175,6 +176,9 @@ static __always_inline void apply_role(struct trace_followed *entry, const struc
 	if (call->role == TRACE_ROLE_RELEASE_DATA) {
 		if (holds_last_reference(packet->copy))
 			entry->dying_skb = call->skb;
+	} else if (call->role == TRACE_ROLE_END) {
+		if (holds_last_reference(packet->copy))
+			forget(head);
 	} else if (call->role == TRACE_ROLE_FREE_SKB) {
 		if (entry->dying_skb == call->skb)
 			forget(head);

@@ -69,9 +69,9 @@ static __always_inline void handle(const void *ctx, enum scratch_kind kind, u64 
 
 /* Second tier: report the hit if the packet is followed, else nothing. */
 static __always_inline int follow(const void *ctx, const struct call *call, enum scratch_kind kind,
-				  const struct emission *what)
+				  const struct emission *what, bool no_values)
 {
-	struct packet packet = {.ctx = (void *)ctx};
+	struct packet packet = {.ctx = (void *)ctx, .no_values = no_values};
 	const u64 head = head_of(call->skb);
 	struct trace_followed *entry = find_followed(head);
 

@@ -84,6 +84,7 @@ struct packet {
 	bool is_frame;		/* made up by read_frame() */
 	bool is_call;		/* of a function that takes no packet: nothing is known of it but its identity */
 	bool is_map_access;	/* such a call, with `access` of the scratch */
+	bool no_values;		/* in a program without room for expressions */
 };
 
 static __always_inline u64 head_of(u64 skb)

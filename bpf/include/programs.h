@@ -59,7 +59,7 @@ int tc_exit(const u64 *ctx)
 	const struct call call = {.skb = trampoline_word(ctx, 0), .role = TRACE_ROLE_PLAIN};
 
 	leave_program(ctx);
-	return anything_known() ? follow(ctx, &call, SCRATCH_PROGRAM, &what) : 0;
+	return anything_known() ? follow(ctx, &call, SCRATCH_PROGRAM, &what, false) : 0;
 }
 
 /* Whether it is followed now. */

@@ -69,6 +69,7 @@ enum trace_role {
 	TRACE_ROLE_FREE_SKB = 3,	/* kfree_skbmem(), napi_skb_cache_put(): the struct itself, after its head went */
 	TRACE_ROLE_STEAL_HEAD = 4,	/* kfree_skb_partial(skb, head_stolen): the head lives on in another skb */
 	TRACE_ROLE_EXPAND_HEAD = 5,	/* pskb_expand_head(): the skb gets another head */
+	TRACE_ROLE_END = 6,		/* skb_release_data() where nobody asks for what comes after it */
 };
 
 /* What a function has done to the packet it takes when it returns; everything that hands an identity on. */

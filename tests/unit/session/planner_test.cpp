@@ -13,10 +13,11 @@ KernelFunction function(std::string name, std::string module = {}) {
   return {.name = std::move(name), .module = std::move(module), .argument_count = 1, .addresses = {0x1000}};
 }
 
-// One entry point, one function on the path that is none, two that mark nothing, and one that ends an identity.
+// One entry point, one function on the path that is none, two that mark nothing, and two that end an identity.
 FunctionCatalogue a_kernel() {
   FunctionCatalogue catalogue;
-  for (const auto* name : {"__dev_queue_xmit", "ip_rcv", "ip_route_input_noref", "kfree_skbmem", "nft_do_chain"})
+  for (const auto* name : {"__dev_queue_xmit", "ip_local_deliver", "ip_route_input_noref", "kfree_skbmem",
+                           "nft_do_chain", "skb_release_data"})
     catalogue.attachable.push_back(function(name));
   catalogue.refused.push_back({.function = function("__skb_flow_dissect"), .reason = "it is blacklisted"});
   return catalogue;
@@ -47,7 +48,7 @@ TEST_CASE("a pattern that matches nothing says how many functions there are to m
   REQUIRE_FALSE(made);
   CHECK(made.error().code == EINVAL);
   CHECK(made.error().message ==
-        "--filter-func 'tpc_.*': none of the 5 functions that take a packet has such a name (the whole name has to "
+        "--filter-func 'tpc_.*': none of the 6 functions that take a packet has such a name (the whole name has to "
         "match): `skbtrail check --functions` lists them");
 }
 
@@ -55,7 +56,7 @@ TEST_CASE("with a smaller set, a pattern that matches nothing there says which s
   const auto made =
       plan_probes(a_kernel(), {.probes = ProbeSet::Path, .function_pattern = "nft_.*"}, kMulti, only("nft_do_chain"));
   REQUIRE_FALSE(made);
-  CHECK(made.error().message.find("1 of the 5 functions") != std::string::npos);
+  CHECK(made.error().message.find("1 of the 6 functions") != std::string::npos);
   CHECK(made.error().message.find("--probes all") != std::string::npos);
 }
 
@@ -69,7 +70,7 @@ TEST_CASE("a pattern that matches only what cannot be traced says why it cannot"
 
 TEST_CASE("all functions are attached, and only where packets are first met does the filter run") {
   const auto made = plan({});
-  CHECK(made.targets.size() == 5);
+  CHECK(made.targets.size() == 6);
   CHECK(made.drops);
   for (const auto& target : made.targets) {
     INFO(target.name);
@@ -86,17 +87,27 @@ TEST_CASE("with the filter everywhere, every function is one where packets are m
 TEST_CASE("what is on the path is attached first") {
   const auto made = plan({});
   CHECK(std::ranges::is_partitioned(made.targets, &ProbeTarget::on_path));
-  CHECK(find(made, "ip_rcv")->on_path);
+  CHECK(find(made, "ip_local_deliver")->on_path);
+  CHECK(find(made, "__dev_queue_xmit")->on_path);
   CHECK_FALSE(find(made, "nft_do_chain")->on_path);
 }
 
 TEST_CASE("the path alone keeps what ends an identity, and is silent about it") {
   const auto made = plan({.probes = ProbeSet::Path});
   CHECK(made.targets.size() == 3);
-  CHECK_FALSE(find(made, "ip_rcv")->silent);
-  REQUIRE(find(made, "kfree_skbmem"));
-  CHECK(find(made, "kfree_skbmem")->silent);
-  CHECK(find(made, "kfree_skbmem")->role == Role::FreeSkb);
+  CHECK_FALSE(find(made, "ip_local_deliver")->silent);
+  REQUIRE(find(made, "skb_release_data"));
+  CHECK(find(made, "skb_release_data")->silent);
+  CHECK(find(made, "skb_release_data")->role == Role::End);
+}
+
+TEST_CASE("where what frees a packet is shown, it is what ends the packet") {
+  for (const auto& made :
+       {plan({}), plan({.probes = ProbeSet::Path, .functions = {"kfree_skbmem"}}, kMulti, only("kfree_skbmem"))}) {
+    REQUIRE(find(made, "kfree_skbmem"));
+    CHECK(find(made, "kfree_skbmem")->role == Role::FreeSkb);
+    CHECK(find(made, "skb_release_data")->role == Role::ReleaseData);
+  }
 }
 
 TEST_CASE("a pattern reports what it matches, and keeps entry points silently") {
@@ -105,7 +116,7 @@ TEST_CASE("a pattern reports what it matches, and keeps entry points silently") 
   CHECK_FALSE(find(made, "nft_do_chain")->silent);
   CHECK(find(made, "nft_do_chain")->tier == Tier::Entry);
   CHECK(find(made, "__dev_queue_xmit")->silent);
-  CHECK_FALSE(find(made, "ip_rcv"));
+  CHECK_FALSE(find(made, "ip_local_deliver"));
 }
 
 TEST_CASE("drops alone need no function and follow nobody") {
@@ -119,7 +130,7 @@ TEST_CASE("what hands identities on is watched, traced or not") {
   auto catalogue = a_kernel();
   catalogue.attachable.push_back(function("ip_do_fragment"));
   catalogue.attachable.back().skb_argument = 2;
-  const auto made = plan_probes(catalogue, {.function_pattern = "ip_rcv"}, kMulti, only("ip_rcv"));
+  const auto made = plan_probes(catalogue, {.function_pattern = "ip_local_deliver"}, kMulti, only("ip_local_deliver"));
   REQUIRE(made);
   CHECK(made->move_backend == MoveBackend::Session);
   REQUIRE(made->moves.size() == 1);
@@ -152,7 +163,7 @@ TEST_CASE("what fentry.multi does not take goes to kprobe.multi, or is refused w
 
   auto made = plan_probes(catalogue, {}, facts, {});
   REQUIRE(made);
-  CHECK(find(*made, "ip_rcv")->backend == Backend::FentryMulti);
+  CHECK(find(*made, "ip_local_deliver")->backend == Backend::FentryMulti);
   CHECK(find(*made, "veth_xmit")->backend == Backend::KprobeMulti);
   CHECK(find(*made, "xmit_twice")->backend == Backend::KprobeMulti);
   CHECK(made->refused.size() == 1);
@@ -189,10 +200,9 @@ TEST_CASE("every place where packets are met has a name, and the first is attach
 }
 
 TEST_CASE("functions of a layer and roles are found by their whole name") {
-  CHECK(is_path_function("ip_rcv"));
-  CHECK(is_path_function("__dev_direct_xmit"));
+  CHECK(is_path_function("ip_local_deliver"));
   CHECK(is_path_function("xfrm_output"));
-  CHECK_FALSE(is_path_function("ip_rcv_core"));
+  CHECK_FALSE(is_path_function("ip_local_deliver_finish"));
   CHECK_FALSE(is_path_function(""));
   CHECK(role_of("skb_release_data") == Role::ReleaseData);
   CHECK(role_of("skb_release") == Role::Plain);
@@ -208,7 +218,7 @@ TEST_CASE("functions without a packet are told beside the others, first of all, 
   CHECK(beside->tier == Tier::Beside);
   CHECK(beside->on_path);
   CHECK(std::ranges::find(made.moves, "__alloc_skb", &MoveTarget::name)->move == Move::Born);
-  CHECK(plan({}, facts).targets.size() == 5);
+  CHECK(plan({}, facts).targets.size() == 6);
 }
 
 TEST_CASE("without a way to see returns no births are planned") {

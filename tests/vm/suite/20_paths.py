@@ -209,6 +209,15 @@ def route(events):
     return " ".join(f"{event['func']}({event['ifname'] or '-'})" for event in events)
 
 
+# Where received packets are met; which of these a kernel lets us probe differs.
+RECEIVED = ("__netif_receive_skb_core", "__netif_receive_skb", "__netif_receive_skb_one_core")
+
+
+def is_at(event, function):
+    """`function` may be several, of which one will do."""
+    return event["func"].split(".")[0] in ((function,) if isinstance(function, str) else function)
+
+
 def follows(events, *steps):
     """Every step, which is (function, namespace, device), occurs, in this order; hands the events back.
 
@@ -216,7 +225,7 @@ def follows(events, *steps):
     """
     rest, found = iter(events), []
     for function, netns, device in steps:
-        event = next((event for event in rest if event["func"].split(".")[0] == function
+        event = next((event for event in rest if is_at(event, function)
                       and event["netns"] == (netns.inode if netns else None) and event["ifname"] == device), None)
         assert event, f"{function} in {netns} on {device} is not next: {route(events)}"
         if device:
@@ -261,7 +270,7 @@ def echo(network, trace, target, family):
     found = [the_journey(trace, lambda event, each=each: bool(event["tuple"]) and target in (
         event["tuple"]["saddr"], event["tuple"]["daddr"]) and event["tuple"].get("icmp_type") == each)
         for each in echoes]
-    receive = ("ip_rcv", "ip_local_deliver", "icmp_rcv") if v4 else ("ipv6_rcv", "ip6_input", "icmpv6_rcv")
+    receive = (RECEIVED, *(("ip_local_deliver", "icmp_rcv") if v4 else ("ip6_input", "icmpv6_rcv")))
     header = 20 if v4 else 40
     for events, (here, device), (there, peer) in ((found[0], (left, "veth0"), (router, "west")),
                                                   (found[1], (router, "west"), (left, "veth0"))):
@@ -278,7 +287,7 @@ def udp(network, trace, family, sport):
     left, router = network.left, network.router
     v4, port = family == V4, PORT["udp4" if family == V4 else "udp6"]
     events = the_journey(trace, to_port(port))
-    receive = ("ip_rcv", "ip_local_deliver", "udp_rcv") if v4 else ("ipv6_rcv", "ip6_input", "udpv6_rcv")
+    receive = (RECEIVED, "ip_local_deliver" if v4 else "ip6_input")
     steps = follows(events, *(sent4 if v4 else sent6)(left, "veth0"), *((name, router, "west") for name in receive),
                     ("__udp_enqueue_schedule_skb", router, "west"))
     header = 20 if v4 else 40
@@ -293,7 +302,7 @@ def tcp(network, trace, family, sport):
     left, router = network.left, network.router
     v4, port = family == V4, PORT["tcp4" if family == V4 else "tcp6"]
     syn = the_journey(trace, lambda event: to_port(port)(event) and event["tuple"]["tcp_flags"] == "SYN")
-    receive = ("ip_rcv", "ip_local_deliver", "tcp_v4_rcv") if v4 else ("ipv6_rcv", "ip6_input", "tcp_v6_rcv")
+    receive = (RECEIVED, *(("ip_local_deliver", "tcp_v4_rcv") if v4 else ("ip6_input", "tcp_v6_rcv")))
     sent = sent4(left, "veth0") if v4 else sent6(left, "veth0", "ip6_output")
     if not v4:
         sent = (("ip6_output", left, syn[0]["ifname"]), *sent[1:])
@@ -306,14 +315,14 @@ def tcp(network, trace, family, sport):
             follows(events, *((name, router, "west") for name in receive))
         else:
             follows(events, *((name, left, "veth0") for name in receive))
-    carried = sum(payloads(packets, port, receive[0], 20 if v4 else 40))
+    carried = sum(payloads(packets, port, 20 if v4 else 40))
     assert carried == 20000, carried
     assert len(packets) >= 7, len(packets)
 
 
-def payloads(packets, port, receive="ip_rcv", header=20):
+def payloads(packets, port, header=20):
     """How many bytes each packet brought to a TCP port; a SYN has longer options."""
-    received = [next((event for event in events if event["func"] == receive and event["tuple"]["dport"] == port
+    received = [next((event for event in events if is_at(event, RECEIVED) and event["tuple"]["dport"] == port
                       and "SYN" not in event["tuple"]["tcp_flags"]), None) for events in packets]
     return [event["len"] - header - 32 if event else 0 for event in received]
 
@@ -332,12 +341,12 @@ def offloaded(network, trace, name):
     assert sum(sizes) == 20000, sizes
     assert (max(sizes) > 1500) == (name == "whole"), sizes
     for events in arrived:
-        follows(events, ("ip_rcv", router, "west"), ("tcp_v4_rcv", router, "west"))
+        follows(events, (RECEIVED, router, "west"), ("tcp_v4_rcv", router, "west"))
     children = [events for events in arrived if events[0]["parent"]]
     if name == "whole":
         assert not children, [route(events) for events in children]
         for events in arrived:
-            follows(events, *sent4(left, "veth0"), ("ip_rcv", router, "west"))
+            follows(events, *sent4(left, "veth0"), (RECEIVED, router, "west"))
         return
     assert len(children) >= len(arrived) - 1 > 3, f"{len(children)} of {len(arrived)} have a parent"
     for events in children:
@@ -354,8 +363,7 @@ def fragments(network, trace, family):
     assert whole[0]["len"] == (4028 if v4 else 4048), whole[0]
     family_of = [events for events in packets_of(trace).values()
                  if first["packet"] in (events[0]["packet"], events[0]["parent"])]
-    receive = "ip_rcv" if v4 else "ipv6_rcv"
-    parts = [event for events in family_of for event in events if event["func"] == receive]
+    parts = [event for events in family_of if (event := next((one for one in events if is_at(one, RECEIVED)), None))]
     assert len(parts) == 3 and len({part["packet"] for part in parts}) == 3, [route(events) for events in family_of]
     assert sum(part["len"] - (20 if v4 else 48) for part in parts) == 4008, [part["len"] for part in parts]
     for part in parts:
@@ -363,7 +371,7 @@ def fragments(network, trace, family):
         assert part["tuple"].get("fragment") is True and part["tuple"]["l4"] == "udp", part
     assert sorted(port in ports(part) for part in parts) == [False, False, True], parts
     received = [event for events in family_of for event in events
-                if event["func"] == ("udp_rcv" if v4 else "udpv6_rcv")]
+                if event["func"] == "__udp_enqueue_schedule_skb"]
     assert len(received) == 1, received
     assert received[0]["packet"] in {part["packet"] for part in parts}
     sent = [event for events in family_of for event in events
@@ -380,7 +388,8 @@ def vlan(network, trace):
     left, router = network.left, network.router
     steps = follows(events, ("__ip_local_out", left, None), ("__dev_queue_xmit", left, "vlan5"),
                     ("dev_hard_start_xmit", left, "vlan5"), ("__dev_queue_xmit", left, "veth0"),
-                    ("dev_hard_start_xmit", left, "veth0"), ("ip_rcv", router, "vlan5"), ("udp_rcv", router, "vlan5"))
+                    ("dev_hard_start_xmit", left, "veth0"), ("ip_local_deliver", router, "vlan5"),
+                    ("__udp_enqueue_schedule_skb", router, "vlan5"))
     assert [event.get("vlan") for event in steps] == [None, None, None, 5, 5, None, None], [
         (event["func"], event.get("vlan")) for event in events]
     tuples(events, saddr="10.5.0.1", daddr="10.5.0.2", dport=PORT["vlan"], l4="udp")
@@ -391,8 +400,8 @@ def vxlan(network, trace):
     events = next(events for events in packets_of(trace).values() if to_port(PORT["vxlan"])(events[0]))
     steps = follows(events, ("__ip_local_out", left, None), ("__dev_queue_xmit", left, "vx0"),
                     ("dev_hard_start_xmit", left, "vx0"), ("__ip_local_out", left, "vx0"),
-                    ("dev_hard_start_xmit", left, "veth0"), ("ip_rcv", router, "west"), ("udp_rcv", router, "west"),
-                    ("ip_local_deliver", router, "vx0"), ("udp_rcv", router, "vx0"))
+                    ("dev_hard_start_xmit", left, "veth0"), (RECEIVED, router, "west"), ("ip_local_deliver", router, "west"),
+                    ("ip_local_deliver", router, "vx0"), ("__udp_enqueue_schedule_skb", router, "vx0"))
     for event, port in zip(steps, [PORT["vxlan"]] * 3 + [4789] * 4 + [PORT["vxlan"]] * 2):
         assert event["tuple"]["dport"] == port, (event["func"], event["tuple"])
     assert steps[5]["len"] == steps[0]["len"] + 14 + 8 + 8 + 20
@@ -400,33 +409,35 @@ def vxlan(network, trace):
 
 def loopback(network, trace):
     events = the_journey(trace, to_port(PORT["loopback"]))
-    follows(events, *sent4(network.left, "lo"), ("ip_rcv", network.left, "lo"), ("udp_rcv", network.left, "lo"))
+    follows(events, *sent4(network.left, "lo"), (RECEIVED, network.left, "lo"),
+            ("__udp_enqueue_schedule_skb", network.left, "lo"))
     assert {event["netns"] for event in events} - {None} == {network.left.inode}
 
 
 def forwarded(network, trace, family):
     left, router, right = network.left, network.router, network.right
     v4, port = family == V4, PORT["forwarded4" if family == V4 else "forwarded6"]
-    receive, forward, deliver = ("ip_rcv", "ip_forward", "udp_rcv") if v4 else ("ipv6_rcv", "ip6_forward", "udpv6_rcv")
+    forward = "ip_forward" if v4 else "ip6_forward"
     events = the_journey(trace, to_port(port))
-    follows(events, *(sent4 if v4 else sent6)(left, "veth0"), (receive, router, "west"), (forward, router, "west"),
-            ("__dev_queue_xmit", router, "east"), ("dev_hard_start_xmit", router, "east"), (receive, right, "veth0"),
-            (deliver, right, "veth0"))
+    follows(events, *(sent4 if v4 else sent6)(left, "veth0"), (RECEIVED, router, "west"), (forward, router, "west"),
+            ("__dev_queue_xmit", router, "east"), ("dev_hard_start_xmit", router, "east"), (RECEIVED, right, "veth0"),
+            ("__udp_enqueue_schedule_skb", right, "veth0"))
 
 
 def bridged(network, trace, with_modules):
     events = the_journey(trace, to_port(PORT["bridged"]))
     inside = [("br_handle_frame", network.bridge, "port1")] if with_modules else []
     follows(events, *sent4(network.one, "veth0"), *inside, ("__dev_queue_xmit", network.bridge, "port2"),
-            ("dev_hard_start_xmit", network.bridge, "port2"), ("ip_rcv", network.two, "veth0"),
-            ("udp_rcv", network.two, "veth0"))
+            ("dev_hard_start_xmit", network.bridge, "port2"), (RECEIVED, network.two, "veth0"),
+            ("__udp_enqueue_schedule_skb", network.two, "veth0"))
 
 
 def translated(network, trace):
     left, router, right = network.left, network.router, network.right
     events = the_journey(trace, to_port(PORT["published"]))
-    steps = follows(events, *sent4(left, "veth0"), ("ip_rcv", router, "west"), ("ip_forward", router, "west"),
-                    ("__dev_queue_xmit", router, "east"), ("ip_rcv", right, "veth0"), ("udp_rcv", right, "veth0"))
+    steps = follows(events, *sent4(left, "veth0"), (RECEIVED, router, "west"), ("ip_forward", router, "west"),
+                    ("__dev_queue_xmit", router, "east"), (RECEIVED, right, "veth0"),
+                    ("__udp_enqueue_schedule_skb", right, "veth0"))
     seen = [(event["tuple"]["saddr"], event["tuple"]["daddr"], event["tuple"]["dport"]) for event in steps]
     published, behind = ("10.1.0.2", PORT["published"]), ("10.2.0.2", PORT["behind"])
     assert seen == [("10.1.0.1", *published)] * 4 + [("10.1.0.1", *behind)] + [("10.2.0.1", *behind)] * 3, seen
@@ -438,9 +449,9 @@ def sctp(network, trace, sport):
     for events in packets:
         tuples([event for event in events if event["tuple"]], l4="sctp", tcp_flags=None)
         if events[0]["tuple"]["dport"] == port:
-            follows(events, *sent4(left, "veth0"), ("ip_rcv", router, "west"), ("ip_local_deliver", router, "west"))
+            follows(events, *sent4(left, "veth0"), (RECEIVED, router, "west"), ("ip_local_deliver", router, "west"))
         else:
-            follows(events, *sent4(router, "west"), ("ip_rcv", left, "veth0"), ("ip_local_deliver", left, "veth0"))
+            follows(events, *sent4(router, "west"), (RECEIVED, left, "veth0"), ("ip_local_deliver", left, "veth0"))
     sent = [events for events in packets if events[0]["tuple"]["dport"] == port]
     # INIT, COOKIE ECHO, DATA at least; and what answers them.
     assert len(sent) >= 3 and len(packets) - len(sent) >= 3, [route(events) for events in packets]
@@ -589,7 +600,7 @@ def filter_vlan(trace, network):
 def filter_outer(trace, network):
     assert all(event["tuple"] for event in met(trace)), [event for event in met(trace) if not event["tuple"]]
     assert {event["tuple"]["dport"] for event in met(trace)} == {4789}
-    assert any(event["func"] == "udp_rcv" and PORT["vxlan"] in ports(event) and event["netns"] == network.router.inode
+    assert any(event["func"] == "ip_local_deliver" and PORT["vxlan"] in ports(event) and event["netns"] == network.router.inode
                for event in packet_events(trace)), "followed into the tunnel's inside"
 
 

@@ -54,7 +54,7 @@ def check_error(pair):
     with lab.test("without the flag it does not"):
         with lab.Trace("--probes", "path", f"udp port {CLOSED} and not icmp") as trace:
             lab.send(pair, CLOSED)
-            trace.wait_for(lambda event: event["func"] == "udp_rcv")
+            trace.wait_for(lambda event: event["func"] == "ip_local_deliver")
             time.sleep(1)
         assert trace.events and not any(told_of(event, "icmp") for event in trace.events), trace.functions()
 

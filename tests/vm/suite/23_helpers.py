@@ -20,7 +20,7 @@ def check_tc(pair, pins):
         with lab.Trace("--filter-trace-tc", HELPERS, "--probes", "path", f"udp port {PORT}") as trace:
             lab.send(pair, OTHER, 20)
             lab.send(pair, PORT)
-            trace.wait_for(lambda event: event["func"] == "udp_rcv")
+            trace.wait_for(lambda event: event["func"] == "ip_local_deliver")
         told = calls(trace.events)
         assert [event["func"] for event in told] == [LOAD_BYTES], told
         assert "tc_drops_one_port" in told[0]["caller"], told
@@ -31,7 +31,7 @@ def check_tc(pair, pins):
     with lab.test("without the flag it is not told"):
         with lab.Trace("--filter-trace-tc", "--probes", "path", f"udp port {PORT}") as trace:
             lab.send(pair, PORT)
-            trace.wait_for(lambda event: event["func"] == "udp_rcv")
+            trace.wait_for(lambda event: event["func"] == "ip_local_deliver")
         assert trace.events and not calls(trace.events), trace.events
     programs.detach_tc(pair.right)
 

@@ -27,7 +27,7 @@ def traced(pair, port, count=1):
         for _ in range(count):
             lab.send(pair, OTHER, 3)
             lab.send(pair, port)
-        lab.wait_until(lambda: [event["func"] for event in trace.so_far()].count("udp_rcv") >= count, 30)
+        lab.wait_until(lambda: [event["func"] for event in trace.so_far()].count("ip_local_deliver") >= count, 30)
     assert trace.totals.lost == 0 and trace.totals.packets == count, trace.stderr
     told = [event for event in trace.events if event.get("map")]
     assert all(event["tracked_by"] == "stack" and event["skb"] is None for event in told), told
@@ -80,7 +80,7 @@ def check_text(pair):
     with lab.test("as text it is a line below the call"):
         with lab.Trace(*FLAGS, f"udp port {HASH}", output="text") as trace:
             lab.send(pair, HASH)
-            lab.wait_until(lambda: "udp_rcv" in trace.stdout_path.read_text(), 20)
+            lab.wait_until(lambda: "ip_local_deliver" in trace.stdout_path.read_text(), 20)
             text = trace.stdout_path.read_text()
         did = re.findall(rf"^ +map {ids()['in_hash']} 'in_hash': (.*)$", text, re.M)
         key = u32(HASH)
@@ -92,7 +92,7 @@ def check_without(pair):
     with lab.test("without the flag calls are told, and no keys"):
         with lab.Trace("--filter-track-bpf-helpers", "--filter-trace-tc", "--probes", "path", f"udp port {HASH}") as trace:
             lab.send(pair, HASH)
-            trace.wait_for(lambda event: event["func"] == "udp_rcv")
+            trace.wait_for(lambda event: event["func"] == "ip_local_deliver")
         told = [event for event in trace.events if event["skb"] is None]
         assert any("elem" in event["func"] for event in told) and not any("map" in event for event in told), told
     with lab.test("with drops alone it is refused"):

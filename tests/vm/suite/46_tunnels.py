@@ -40,7 +40,7 @@ def check_others():
                                               "--probes", "path", f"udp port {PORT}") as trace:
         with lab.socket_in(pair.left.netns, socket.AF_INET) as udp:
             udp.sendto(b"x" * 50, (pair.right.v4, PORT))
-        assert trace.wait_for(lambda event: event.get("func") == "ip_rcv"), trace.stderr
+        assert trace.wait_for(lambda event: event.get("func") == "ip_local_deliver"), trace.stderr
 
 
 def check_refused():
