@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -30,6 +31,12 @@ static_assert(static_cast<int>(ScopeKind::Cgroup) == TRACE_PLACE_CGROUP);
 // Kernel stacks on which followed packets are handled at one time; a third of a kilobyte each.
 constexpr std::uint32_t kHandledStacks = 4096;
 
+// A filter has the length of its packet in r3; see agent/filter/packet_filter.h.
+bool asks_for_length(std::span<const bpf_insn> filter) {
+  return std::ranges::any_of(
+      filter, [](const bpf_insn& insn) { return insn.src_reg == BPF_REG_3 || insn.dst_reg == BPF_REG_3; });
+}
+
 void write_settings(tracer_bpf& raw, const TracerSettings& settings) {
   auto& rodata = *raw.rodata;
   rodata.has_func_ip = settings.has_func_ip;
@@ -52,6 +59,11 @@ void write_settings(tracer_bpf& raw, const TracerSettings& settings) {
   // Device, socket and whatever an expression names. Who was an XDP program's frame is known by its device.
   rodata.match_needs_front = rodata.match_netns || rodata.match_ifindex || rodata.match_pods || rodata.match_fields ||
                              rodata.match_xdp_fields || rodata.track_xdp;
+  rodata.match_others = rodata.match_netns || rodata.match_ifindex || rodata.match_pods || rodata.match_fields ||
+                        rodata.match_xdp_fields || settings.mark_mask;
+  rodata.match_needs_length = std::ranges::any_of(
+      std::array{&settings.filter_l2, &settings.filter_l3, &settings.tunnel_l2, &settings.tunnel_l3},
+      [](const auto* filter) { return asks_for_length(*filter); });
   if (rodata.track_xdp || rodata.track_stack)
     raw.bss->followed_count = TRACE_FOLLOWED_ALWAYS;
   rodata.match_mark = settings.mark;

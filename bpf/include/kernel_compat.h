@@ -139,11 +139,16 @@ static __always_inline u64 *session_cookie(struct pt_regs *regs)
 	return CALL_KFUNC(u64 *, "0x5b7a0011", regs);
 }
 
+static __always_inline bool has_vlan_bit(void)
+{
+	return bpf_core_field_exists(struct sk_buff___6_1, vlan_present);
+}
+
 static __always_inline bool skb_has_vlan_tag(const struct sk_buff *skb)
 {
 	const struct sk_buff___6_1 *old = (const void *)skb;
 
-	if (bpf_core_field_exists(old->vlan_present))
+	if (has_vlan_bit())
 		return BPF_CORE_READ_BITFIELD(old, vlan_present);
 	return skb->vlan_proto || skb->vlan_tci;	/* v6.2, 354259fa73e2 */
 }

@@ -12,6 +12,7 @@ const volatile bool match_tunnel_l2 = false;	/* an expression about the frame th
 const volatile bool match_tunnel_l3 = false;	/* an expression about the IP packet that a tunnel carries */
 const volatile bool match_fields = false;	/* a field expression */
 const volatile bool match_xdp_fields = false;	/* the same about frames that XDP programs are handed */
+const volatile bool match_others = false;	/* any of the following conditions, or of those on fields */
 const volatile __u32 match_netns = 0;		/* inum; 0: any */
 const volatile __u32 match_ifindex = 0;		/* 0: any */
 const volatile bool match_pods = false;		/* only what `pod_scope` has */
@@ -293,11 +294,16 @@ static __always_inline bool match_tunnel(const struct packet *packet)
  */
 static __always_inline bool match(const struct packet *packet)
 {
-	const bool by_fields = packet->is_frame ? match_xdp_fields : match_fields;
+	const bool by_fields = match_others && (packet->is_frame ? match_xdp_fields : match_fields);
 
-	if (!by_fields && (match_fields || match_xdp_fields))
-		return false;
-	if (!match_owner(packet->copy) || !match_bytes(packet) || !match_tunnel(packet))
+	/* To ask for each of them takes as long as the expression itself. */
+	if (match_others) {
+		if (!by_fields && (match_fields || match_xdp_fields))
+			return false;
+		if (!match_owner(packet->copy))
+			return false;
+	}
+	if (!match_bytes(packet) || !match_tunnel(packet))
 		return false;
 	return !by_fields || RUN_EXPRESSION(FIELDS_PAD, packet->scratch, packet->scratch->call.skb);
 }

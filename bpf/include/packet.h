@@ -104,17 +104,24 @@ static __always_inline u32 least(u32 a, u32 b)
 	return a < b ? a : b;
 }
 
+static __always_inline u32 most(u32 a, u32 b)
+{
+	return a > b ? a : b;
+}
+
+const volatile bool match_needs_length = false;	/* the expression asks for the length of a packet */
+
 #define SKB_OFFSET(field) bpf_core_field_offset(struct sk_buff, field)
+#define SKB_END(field)	  (SKB_OFFSET(field) + bpf_core_field_size(struct sk_buff, field))
 
 /*
- * Where that part of an skb begins that tells its bytes and marks: its back half, behind the queue, device, socket and
- * control block. All of this is known at load, nothing is computed at a hit.
+ * That part of an skb that tells its bytes and marks: its back half, behind the queue, device, socket and control block.
+ * All of this is known at load, nothing is computed at a hit.
  */
 static __always_inline u32 back_of_skb(void)
 {
-	u32 offset = SKB_OFFSET(len);
+	u32 offset = SKB_OFFSET(mark);
 
-	offset = least(offset, SKB_OFFSET(mark));
 	offset = least(offset, SKB_OFFSET(protocol));
 	offset = least(offset, SKB_OFFSET(vlan_proto));
 	offset = least(offset, SKB_OFFSET(vlan_tci));
@@ -123,18 +130,33 @@ static __always_inline u32 back_of_skb(void)
 	offset = least(offset, SKB_OFFSET(tail));
 	offset = least(offset, SKB_OFFSET(head));
 	offset = least(offset, SKB_OFFSET(data));
+	/* Behind the length there may be the bit that says whether there is a tag. */
+	if (match_needs_length || has_vlan_bit())
+		offset = least(offset, SKB_OFFSET(len));
 	return offset & ~7;
 }
 
-/* Copies what was called and the skb from `offset` on, and finds the network header; false: there is no packet to speak of. */
-static __always_inline bool read_skb_from(u32 offset, struct packet *packet, const struct call *call)
+static __always_inline u32 end_of_back(void)
+{
+	u32 end = SKB_END(data);
+
+	end = most(end, SKB_END(head));
+	end = most(end, SKB_END(tail));
+	end = most(end, SKB_END(end));
+	end = most(end, SKB_END(mac_header));
+	end = most(end, SKB_END(mark));
+	return least((end + 7) & ~7, skb_size());
+}
+
+/* Copies what was called and the skb from `start` to `end`, and finds the network header; false: there is no packet to speak of. */
+static __always_inline bool read_skb_part(struct packet *packet, const struct call *call, u32 start, u32 end)
 {
 	struct scratch *scratch = packet->scratch;
 
 	scratch->call = *call;
 	forget_knowledge();
 	packet->copy = (const struct sk_buff *)scratch->skb;
-	if (bpf_probe_read_kernel(scratch->skb + offset, skb_size() - offset, (const void *)scratch->call.skb + offset) ||
+	if (bpf_probe_read_kernel(scratch->skb + start, end - start, (const void *)scratch->call.skb + start) ||
 	    !packet->copy->head)
 		return false;
 	find_l3(packet->copy, &scratch->l3);
@@ -143,21 +165,21 @@ static __always_inline bool read_skb_from(u32 offset, struct packet *packet, con
 
 static __always_inline bool read_packet(struct packet *packet, const struct call *call)
 {
-	return read_skb_from(0, packet, call);
+	return read_skb_part(packet, call, 0, skb_size());
 }
 
 /* What nearly all packets that a filter sees are read for is to be let go: half of it is enough for that. */
 static __always_inline bool read_back(struct packet *packet, const struct call *call)
 {
-	return read_skb_from(back_of_skb(), packet, call);
+	return read_skb_part(packet, call, back_of_skb(), end_of_back());
 }
 
-/* The other half. */
+/* The rest of one that is not. */
 static __always_inline void read_front(const struct packet *packet)
 {
 	struct scratch *scratch = packet->scratch;
 
-	(void)bpf_probe_read_kernel(scratch->skb, back_of_skb(), (const void *)scratch->call.skb);
+	(void)bpf_probe_read_kernel(scratch->skb, skb_size(), (const void *)scratch->call.skb);
 	forget_knowledge();
 }
 
