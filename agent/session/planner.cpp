@@ -96,6 +96,11 @@ bool is_wanted(const ProbeTarget& target, const TraceSpec& spec) {
   std::abort();
 }
 
+// Silent ones are needed where packets are met and where their identity ends.
+bool is_needed(const ProbeTarget& target, bool entry) {
+  return !target.silent || entry || target.role != Role::Plain;
+}
+
 // A packet's last reference is given up in skb_release_data(). The functions behind it are probed to be shown only.
 void end_at_release(std::vector<ProbeTarget>& targets) {
   const auto is_behind = [](const ProbeTarget& target) {
@@ -164,8 +169,7 @@ Result<ProbePlan> plan_probes(const FunctionCatalogue& catalogue, const TraceSpe
     // What the user names explicitly is also where its packets may be met first.
     const bool meets_here = entry || (!target.silent && (filter_everywhere || named));
     target.tier = meets_here ? Tier::Entry : Tier::Follow;
-    // Silent ones are needed where packets are met and where their identity ends.
-    if (target.silent && !entry && target.role == Role::Plain)
+    if (!is_needed(target, entry))
       continue;
     target.on_path = target.on_path || target.role != Role::Plain;
     reported += target.silent ? 0 : 1;
