@@ -123,19 +123,10 @@ def make_agent(program=None):
 
 
 def write_agent(path, program=None):
-    """The same as a file."""
+    """The same as a file, with its layers compressed as a registry would hold them; its size in bytes."""
     make_agent(program)
-    # In this form layers are not compressed: the emulated machine would take long to undo that.
-    buildah("push", "--quiet", AGENT, f"docker-archive:{path}:{AGENT}")
+    buildah("push", "--quiet", AGENT, f"oci-archive:{path}:{AGENT}")
     return path.stat().st_size
-
-
-def agent_bytes():
-    """What a registry would hold of our image: its layers as they are pushed, compressed."""
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        path = pathlib.Path(folder) / "agent"
-        buildah("push", "--quiet", AGENT, f"oci-archive:{path}")
-        return path.stat().st_size
 
 
 def write_store(path, *archives):
